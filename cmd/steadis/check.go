@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"steadis/config"
+	"steadis/sentinel"
+)
+
+// checkReport is what check finds, and prints with --json.
+type checkReport struct {
+	// OK: serve would work.
+	OK       bool            `json:"ok"`
+	Sentinel sentinel.Report `json:"sentinel"`
+	// Problem is what is wrong with the Sentinels or the master, and what to do.
+	Problem string `json:"problem,omitempty"`
+	// Here is what was looked at on this machine.
+	Here     []finding `json:"here"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+// finding is one thing that serve needs on this machine.
+type finding struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+func newCheckCommand(e *env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Say whether serve would work with the same flags, and why not",
+		Long: "Validates the configuration, asks every Sentinel and the master, looks whether this machine has\n" +
+			"the addresses and file descriptors that serve needs, and prints what it finds. Ends with 0 only if\n" +
+			"serve would work. Changes nothing.",
+	}
+	addConfigFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.RunE = runs(func(cmd *cobra.Command, _ []string) error {
+		loaded, err := e.loadConfig(cmd, true)
+		if err != nil {
+			return err
+		}
+		report := check(cmd.Context(), loaded)
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		text := []byte(report.text())
+		if asJSON {
+			if text, err = json.MarshalIndent(report, "", "  "); err != nil {
+				return err
+			}
+			text = append(text, '\n')
+		}
+		if _, err := e.stdout.Write(text); err != nil {
+			return err
+		}
+		if !report.OK {
+			return errFailed
+		}
+		return nil
+	})
+	return cmd
+}
+
+// check looks at everything that serve needs.
+func check(ctx context.Context, c *config.Loaded) checkReport {
+	report := checkReport{
+		Sentinel: sentinel.Check(ctx, watcherOptions(&c.Config, zap.NewNop(), nil)),
+		Warnings: c.Warnings(),
+	}
+	if err := report.Sentinel.Err(); err != nil {
+		report.Problem = err.Error()
+	}
+	for _, entry := range c.Listen {
+		report.Here = append(report.Here, checkListen(ctx, "listen", entry, c.Admin))
+	}
+	if c.Admin != "" {
+		report.Here = append(report.Here, checkListen(ctx, "admin", c.Admin, c.Admin))
+	}
+	report.Here = append(report.Here, checkDescriptors(c.Limits.Clients))
+	report.OK = report.Problem == ""
+	for _, f := range report.Here {
+		report.OK = report.OK && f.OK
+	}
+	return report
+}
+
+// checkListen says whether serve could listen on entry, by doing it for a moment. An
+// address that a running steadis has is fine: check is run next to serve too.
+func checkListen(ctx context.Context, what, entry, admin string) finding {
+	f := finding{What: what + " " + entry}
+	listener, err := openListener(ctx, entry)
+	switch {
+	case err == nil:
+		closeListeners([]net.Listener{listener})
+		f.OK, f.Detail = true, "free"
+	case (errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, errSocketInUse)) && steadisRuns(ctx, admin):
+		f.OK, f.Detail = true, "in use; a steadis runs here already (its admin server answers on "+admin+")"
+	default:
+		f.Detail = err.Error()
+	}
+	return f
+}
+
+// steadisRuns says whether a steadis answers on the admin address.
+func steadisRuns(ctx context.Context, admin string) bool {
+	if admin == "" {
+		return false
+	}
+	alive, _, err := askAdmin(ctx, admin, "/livez")
+	return err == nil && alive
+}
+
+func checkDescriptors(clients int) finding {
+	f := finding{What: "file descriptors"}
+	limit, err := descriptorLimit()
+	if err != nil {
+		f.Detail = err.Error()
+		return f
+	}
+	if f.OK, f.Detail = judgeDescriptors(limit, clients); f.Detail == "" {
+		f.Detail = fmt.Sprintf("%d, enough for %d clients", limit, clients)
+	}
+	return f
+}

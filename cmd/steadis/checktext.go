@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"steadis/sentinel"
+)
+
+// text writes the report for a person: a table of the Sentinels, the master, this
+// machine, and the verdict as the last line.
+func (r checkReport) text() string {
+	var out strings.Builder
+	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	line := func(cells ...string) {
+		// A strings.Builder takes every write.
+		_, _ = fmt.Fprintln(table, strings.Join(cells, "\t"))
+	}
+	line("SENTINEL", "ANSWERS", "MASTER", "EPOCH", "FLAGS")
+	for _, s := range r.Sentinel.Sentinels {
+		line(sentinelCells(s, r.Sentinel.MasterName)...)
+	}
+	_ = table.Flush()
+	line("")
+	line("master", r.masterLine())
+	line("role", r.roleLine())
+	for _, f := range r.Here {
+		line(f.What, mark(f.OK)+f.Detail)
+	}
+	_ = table.Flush()
+	for _, warning := range r.Warnings {
+		out.WriteString("\nwarning: " + warning)
+	}
+	if len(r.Warnings) > 0 {
+		out.WriteString("\n")
+	}
+	if r.OK {
+		out.WriteString("\nserve would work.\n")
+		return out.String()
+	}
+	out.WriteString("\nserve would not work:\n")
+	if r.Problem != "" {
+		out.WriteString("  - " + r.Problem + "\n")
+	}
+	for _, f := range r.Here {
+		if !f.OK {
+			out.WriteString("  - " + f.What + ": " + f.Detail + "\n")
+		}
+	}
+	return out.String()
+}
+
+func mark(ok bool) string {
+	if ok {
+		return "ok: "
+	}
+	return "NOT OK: "
+}
+
+// sentinelCells is a Sentinel's row of the table.
+func sentinelCells(s sentinel.SentinelStatus, master string) []string {
+	if !s.Connected {
+		return []string{s.Address, "no: " + cmp.Or(s.Error, "no answer"), "-", "-", "-"}
+	}
+	answers := "yes"
+	if s.Error != "" {
+		answers += ", but " + s.Error
+	}
+	if s.Master == "" {
+		return []string{s.Address, answers, "does not know '" + master + "'", "-", "-"}
+	}
+	return []string{s.Address, answers, s.Master, fmt.Sprint(s.Epoch), s.Flags}
+}
+
+func (r checkReport) masterLine() string {
+	s := r.Sentinel
+	if s.Announced == "" {
+		return fmt.Sprintf("nobody: %d of %d Sentinels must agree on one", s.Majority, s.Configured)
+	}
+	return fmt.Sprintf("%s, announced by at least %d of %d Sentinels, epoch %d", s.Announced, s.Majority, s.Configured, s.Epoch)
+}
+
+func (r checkReport) roleLine() string {
+	s := r.Sentinel
+	if s.Role == "" {
+		return "not asked"
+	}
+	text := fmt.Sprintf("%s says: %s", s.Announced, s.Role)
+	if s.RoleDetail != "" {
+		text += " (" + s.RoleDetail + ")"
+	}
+	if s.RoleTook > 0 {
+		text += fmt.Sprintf(", after %v", s.RoleTook.Round(10*time.Microsecond))
+	}
+	return text
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"syscall"
+)
+
+// ownDescriptors is what steadis needs besides its clients: listeners, Sentinels,
+// shared connections to the master, the log.
+const ownDescriptors = 128
+
+// descriptorLimit gives how many file descriptors this process may have. Go has
+// raised the soft limit to the hard one at the start.
+func descriptorLimit() (uint64, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("cannot read the limit of file descriptors: %w", err)
+	}
+	return limit.Cur, nil
+}
+
+// judgeDescriptors says whether limit is enough for clients, and what to do if
+// not. enough may come with advice: a client that blocks, subscribes or has a transaction
+// open takes a second descriptor, and whether all will nobody knows.
+func judgeDescriptors(limit uint64, clients int) (enough bool, advice string) {
+	one, two := uint64(clients)+ownDescriptors, 2*uint64(clients)+ownDescriptors
+	switch {
+	case limit < one:
+		return false, fmt.Sprintf("%d file descriptors are too few for limits.clients %d, which needs %d; raise it (LimitNOFILE= in systemd, ulimit -n), or lower limits.clients", limit, clients, one)
+	case limit < two:
+		return true, fmt.Sprintf("%d file descriptors are enough for %d clients, but not if all of them block or subscribe at one time, which would need %d", limit, clients, two)
+	default:
+		return true, ""
+	}
+}

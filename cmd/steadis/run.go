@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"steadis/config"
+	"steadis/proxy"
+	"steadis/proxy/admin"
+	"steadis/sentinel"
+	"steadis/sentinel/topology"
+)
+
+// This file is the only one that knows both the data path (proxy) and the control
+// plane (sentinel). They meet on the topology.Board that run makes for them.
+
+// status is what /api/status shows.
+type status struct {
+	Version  string          `json:"version"`
+	Started  time.Time       `json:"started"`
+	Proxy    proxy.Status    `json:"proxy"`
+	Sentinel sentinel.Status `json:"sentinel"`
+}
+
+// run serves clients on their listeners, and operators on operators unless it is
+// nil, until ctx ends, and then drains. It closes all listeners. When it returns,
+// nothing of it is left running. The error is nil after a clean end by ctx.
+func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.Listener, operators net.Listener) error {
+	opened := clients
+	if operators != nil {
+		opened = append(append([]net.Listener{}, clients...), operators)
+	}
+	defer closeListeners(opened) // again, if Serve has done so already
+
+	registry := newRegistry()
+	board := topology.NewBoard()
+	watcher, err := sentinel.New(watcherOptions(c, log, registry), board)
+	if err != nil {
+		return err
+	}
+	options, err := proxyOptions(c, log, registry, board)
+	if err != nil {
+		return err
+	}
+	server, err := proxy.New(options)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	pages, err := admin.New(admin.Options{
+		Ready: server.Ready,
+		Status: func() any {
+			return status{Version: ourVersion(), Started: started, Proxy: server.Status(), Sentinel: watcher.Status()}
+		},
+		Gatherer: registry,
+		Log:      log.Named("admin"),
+	})
+	if err != nil {
+		return err
+	}
+
+	parts, serving := newSupport(ctx)
+	parts.run("sentinel", watcher.Run)
+	if operators != nil {
+		parts.run("admin", func(ctx context.Context) error { return pages.Serve(ctx, operators) })
+	}
+	err = server.Serve(serving, clients...)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("proxy: %w", err)
+	} else {
+		err = nil
+	}
+	return errors.Join(err, parts.end())
+}
+
+// newRegistry makes the registry of this run, with what describes the process.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "steadis_build_info",
+		Help:        "Always 1; its labels say which steadis this is.",
+		ConstLabels: prometheus.Labels{"version": ourVersion(), "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// watcherOptions says what the control plane is told. check asks with the same.
+func watcherOptions(c *config.Config, log *zap.Logger, registry prometheus.Registerer) sentinel.Options {
+	return sentinel.Options{
+		Addresses:    c.Sentinel,
+		Master:       c.Master,
+		User:         c.SentinelAuth.User,
+		Password:     c.SentinelAuth.Reveal(),
+		RoleUser:     c.Upstream.User,
+		RolePassword: c.Upstream.Reveal(),
+		Timeout:      c.SentinelTimeout,
+		Poll:         c.SentinelPoll,
+		PollHolding:  c.SentinelPollHolding,
+		AddressMap:   c.AddressMap,
+		Log:          log.Named("sentinel"),
+		Registry:     registry,
+	}
+}
+
+// proxyOptions says what the data path is told.
+func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registerer, board *topology.Board) (proxy.Options, error) {
+	inDoubt, err := proxy.ParseInDoubt(c.InDoubt)
+	if err != nil {
+		return proxy.Options{}, err
+	}
+	return proxy.Options{
+		Board:           board,
+		Log:             log.Named("proxy"),
+		Registry:        registry,
+		MasterName:      c.Master,
+		Hold:            c.Hold,
+		HoldMaxCommands: c.HoldMaxCommands,
+		HoldMaxBytes:    int64(c.HoldMaxBytes),
+		InDoubt:         inDoubt,
+		Upstream: proxy.UpstreamOptions{
+			User:        c.Upstream.User,
+			Password:    c.Upstream.Reveal(),
+			Connections: c.Upstream.Connections,
+			DialTimeout: c.Upstream.DialTimeout,
+			Heartbeat:   c.Upstream.Heartbeat,
+		},
+		Limits: proxy.Limits{
+			Clients:     c.Limits.Clients,
+			Pipeline:    c.Limits.Pipeline,
+			Output:      int64(c.Limits.Output),
+			QueryMemory: int64(c.Limits.QueryMemory),
+			Bulk:        int64(c.Limits.Bulk),
+		},
+		// proxy takes 0 for "not said"; here it says "do not wait".
+		Drain:   max(c.Drain, 1),
+		Version: ourVersion(),
+	}, nil
+}

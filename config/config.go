@@ -1,0 +1,134 @@
+package config
+
+import (
+	_ "embed"
+	"time"
+)
+
+// DefaultYAML is the commented file of all keys with their defaults.
+//
+//go:embed default.yaml
+var DefaultYAML []byte
+
+// Config is everything that steadis can be told. A value that Load returned
+// without an error satisfies Validate. It is not changed after that, so it may be
+// read concurrently.
+//
+// The key tags are the names in the file; default.yaml says what each one means
+// for a user.
+type Config struct {
+	// Sentinel lists the Sentinels' addresses, host:port, without duplicates.
+	// May be empty unless Input.NeedDeployment was set.
+	Sentinel []string `key:"sentinel"`
+	// Master is the name that the Sentinels know the master by.
+	// May be empty unless Input.NeedDeployment was set.
+	Master string `key:"master"`
+	// Listen lists where clients are accepted: host:port (empty host: every
+	// interface; port 0: a free one) or unix:/path. At least one.
+	Listen []string `key:"listen"`
+	// Admin is the admin HTTP server's host:port. Empty: no admin server.
+	Admin string `key:"admin"`
+	// Hold is how long a command waits for a master, from its arrival. > 0.
+	Hold time.Duration `key:"hold"`
+	// HoldMaxCommands bounds the commands held at one time. > 0.
+	HoldMaxCommands int `key:"hold_max_commands"`
+	// HoldMaxBytes bounds the bytes of the commands held at one time. > 0.
+	HoldMaxBytes Size `key:"hold_max_bytes"`
+	// InDoubt is InDoubtClose, InDoubtError or InDoubtRetry.
+	InDoubt string `key:"in_doubt"`
+	// Durable is about writes that are acknowledged only when replicas have them.
+	Durable Durable `key:"durable"`
+	// SentinelAuth authenticates steadis to every Sentinel.
+	SentinelAuth Auth `key:"sentinel_auth"`
+	// SentinelTimeout bounds one Sentinel's answer or dial. > 0.
+	SentinelTimeout time.Duration `key:"sentinel_timeout"`
+	// SentinelPoll is the time between two questions to a Sentinel. > 0.
+	SentinelPoll time.Duration `key:"sentinel_poll"`
+	// SentinelPollHolding is the same while commands are held. > 0, <= SentinelPoll.
+	SentinelPollHolding time.Duration `key:"sentinel_poll_holding"`
+	// Upstream is about the connections to the master.
+	Upstream Upstream `key:"upstream"`
+	// AddressMap replaces addresses that Sentinel gives, host:port -> host:port.
+	AddressMap map[string]string `key:"address_map"`
+	// Limits bounds what clients may use up.
+	Limits Limits `key:"limits"`
+	// Drain bounds how long a shutdown waits for replies still due. >= 0.
+	Drain time.Duration `key:"drain"`
+	// Log is about the log on standard error.
+	Log Log `key:"log"`
+}
+
+// The values of Config.InDoubt: what becomes of a write that was sent and lost its reply.
+const (
+	InDoubtClose = "close" // the client's connection is closed
+	InDoubtError = "error" // the client gets -INDOUBT and keeps its connection
+	InDoubtRetry = "retry" // the write is sent again: at least once
+)
+
+// The values of Log.Format.
+const (
+	LogConsole = "console" // for people
+	LogJSON    = "json"    // one JSON object a line
+)
+
+// Durable says how many replicas must have a write before it is acknowledged.
+type Durable struct {
+	// Replicas is 0 in this version; Validate refuses anything else.
+	Replicas int `key:"replicas"`
+}
+
+// Auth is a user and a password towards a server of Redis' protocol.
+type Auth struct {
+	// User is the ACL user. Empty: the default user.
+	User string `key:"user"`
+	// Password is the password as configured. Empty: none, or PasswordFile.
+	Password Secret `key:"password"`
+	// PasswordFile is the file that Load reads the password from.
+	PasswordFile string `key:"password_file"`
+
+	fromFile Secret // what Load read from PasswordFile
+}
+
+// Reveal gives the password to send: Password, or what PasswordFile had in it
+// when the configuration was loaded. Empty means that there is none.
+func (a Auth) Reveal() string {
+	if a.PasswordFile != "" {
+		return a.fromFile.Reveal()
+	}
+	return a.Password.Reveal()
+}
+
+// Upstream is about the connections to the master.
+type Upstream struct {
+	// Auth is for steadis' own questions (ROLE, PING); clients bring their own.
+	Auth
+	// Connections is how many shared connections there are for each user,
+	// database and protocol. > 0.
+	Connections int `key:"connections"`
+	// DialTimeout bounds one dial, TCP and AUTH together. > 0, < Config.Hold.
+	DialTimeout time.Duration `key:"dial_timeout"`
+	// Heartbeat is how long a connection may owe a reply before it is questioned. > 0.
+	Heartbeat time.Duration `key:"heartbeat"`
+}
+
+// Limits bounds what clients may use up. All > 0.
+type Limits struct {
+	// Clients is how many clients may be connected at one time.
+	Clients int `key:"clients"`
+	// Pipeline is how many commands of one client may be under way.
+	Pipeline int `key:"pipeline"`
+	// Output is how many bytes of replies a client may leave unread.
+	Output Size `key:"output"`
+	// QueryMemory is how many bytes of unfinished commands all clients may have.
+	QueryMemory Size `key:"query_memory"`
+	// Bulk is the largest argument of a command, in bytes.
+	Bulk Size `key:"bulk"`
+}
+
+// Log is about the log on standard error.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string `key:"level"`
+	// Format is LogConsole or LogJSON.
+	Format string `key:"format"`
+}

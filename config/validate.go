@@ -1,0 +1,229 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// leastPoll bounds how often Sentinels are asked: faster gains nothing on
+// Sentinel's own tick of 52 to 100 ms and loads every Sentinel.
+const leastPoll = 10 * time.Millisecond
+
+// Validate gives everything that is wrong with c's values and with how they fit
+// together, or nothing. It does no I/O. It does not ask for a Sentinel or a
+// master, without which `steadis config` has to work; Input.NeedDeployment does.
+func (c *Config) Validate() Faults {
+	v := &validation{}
+	v.deployment(c)
+	v.listeners(c)
+	v.loops(c)
+	v.hold(c)
+	v.sentinelTimes(c)
+	v.auth("sentinel_auth", c.SentinelAuth)
+	v.auth("upstream", c.Upstream.Auth)
+	v.upstream(c)
+	v.limits(c)
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, LogConsole, LogJSON)
+	return v.faults
+}
+
+// missing gives the faults of a configuration that names no deployment.
+func (c *Config) missing() Faults {
+	v := &validation{}
+	if len(c.Sentinel) == 0 {
+		v.add("sentinel", "", "is not set; name your Sentinels: --sentinel 10.0.0.1:26379,10.0.0.2:26379,10.0.0.3:26379, or STEADIS_SENTINEL, or the key in the file")
+	}
+	if c.Master == "" {
+		v.add("master", "", "is not set; give the name of your master in Sentinel's configuration: --master mymaster, or STEADIS_MASTER, or the key in the file")
+	}
+	return v.faults
+}
+
+// validation collects faults.
+type validation struct {
+	faults Faults
+}
+
+func (v *validation) add(key, value, problem string) {
+	v.faults = append(v.faults, Fault{Key: key, Value: value, Problem: problem})
+}
+
+// against adds a fault of key that the value of another key is part of.
+func (v *validation) against(other, key, value, problem string) {
+	v.faults = append(v.faults, Fault{Key: key, Value: value, Problem: problem, other: other})
+}
+
+func (v *validation) oneOf(key, value string, allowed ...string) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	problem := "is not one of " + strings.Join(allowed, ", ")
+	if near := Nearest(strings.ToLower(value), allowed); near != "" {
+		problem += fmt.Sprintf("; did you mean '%s'?", near)
+	}
+	v.add(key, value, problem)
+}
+
+func (v *validation) positive(key string, value int64, text string) {
+	if value <= 0 {
+		v.add(key, text, "must be more than 0")
+	}
+}
+
+func (v *validation) deployment(c *Config) {
+	seen := map[address]string{}
+	for _, entry := range c.Sentinel {
+		parsed, err := parseAddress(entry, false)
+		if err != nil {
+			v.add("sentinel", entry, strings.ReplaceAll(err.Error(), ":6379", ":26379"))
+			continue
+		}
+		if _, twice := seen[parsed]; twice {
+			v.add("sentinel", entry, "stands twice in the list, and would have two votes; name each Sentinel once")
+		}
+		seen[parsed] = entry
+	}
+	if strings.ContainsFunc(c.Master, blank) {
+		v.add("master", c.Master, "has a blank or a control character in it; Sentinel's names have none")
+	}
+	for _, from := range slices.Sorted(maps.Keys(c.AddressMap)) {
+		for _, side := range []string{from, c.AddressMap[from]} {
+			if _, err := parseAddress(side, false); err != nil {
+				v.add("address_map", side, err.Error())
+			}
+		}
+	}
+}
+
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+
+func (v *validation) listeners(c *Config) {
+	if len(c.Listen) == 0 {
+		v.add("listen", "", "is empty, so no client could connect; write for example 127.0.0.1:6379")
+	}
+	var taken []string
+	for _, entry := range c.Listen {
+		parsed, err := parseListen(entry)
+		if err != nil {
+			v.add("listen", entry, err.Error())
+			continue
+		}
+		for _, other := range taken {
+			earlier, _ := parseListen(other) // it is in taken because it could be parsed
+			sameSocket := entry == other && parsed == (address{})
+			if sameSocket || parsed.collides(earlier) {
+				v.add("listen", entry, fmt.Sprintf("takes the same place as '%s'; remove one of the two", other))
+				break
+			}
+		}
+		taken = append(taken, entry)
+	}
+	if c.Admin == "" {
+		return
+	}
+	admin, err := parseAddress(c.Admin, true)
+	if err != nil {
+		v.add("admin", c.Admin, err.Error())
+		return
+	}
+	for _, entry := range taken {
+		if parsed, _ := parseListen(entry); parsed.collides(admin) {
+			v.against("listen", "admin", c.Admin, fmt.Sprintf("takes the same port as listen '%s'; choose another port for one of the two", entry))
+		}
+	}
+}
+
+// loops finds addresses by which steadis would connect to itself.
+func (v *validation) loops(c *Config) {
+	for _, entry := range c.Listen {
+		here, err := parseListen(entry)
+		if err != nil || here.port == 0 {
+			continue
+		}
+		for _, sentinel := range c.Sentinel {
+			if there, err := parseAddress(sentinel, false); err == nil && there.reaches(here) {
+				v.against("listen", "sentinel", sentinel, fmt.Sprintf("is steadis itself, which listens on '%s'; give the Sentinel's address, or another one to listen on", entry))
+			}
+		}
+		for _, from := range slices.Sorted(maps.Keys(c.AddressMap)) {
+			to := c.AddressMap[from]
+			if there, err := parseAddress(to, false); err == nil && there.reaches(here) {
+				v.against("listen", "address_map", from+"="+to, fmt.Sprintf("leads to steadis itself, which listens on '%s'; give the Redis server's address", entry))
+			}
+		}
+	}
+}
+
+func (v *validation) hold(c *Config) {
+	v.positive("hold", int64(c.Hold), formatDuration(c.Hold))
+	v.positive("hold_max_commands", int64(c.HoldMaxCommands), strconv.Itoa(c.HoldMaxCommands))
+	v.positive("hold_max_bytes", int64(c.HoldMaxBytes), c.HoldMaxBytes.String())
+	v.oneOf("in_doubt", c.InDoubt, InDoubtClose, InDoubtError, InDoubtRetry)
+	if c.Durable.Replicas != 0 {
+		v.add("durable.replicas", strconv.Itoa(c.Durable.Replicas), "asks for durable mode, which this version does not have; set it to 0 or remove it")
+	}
+	if c.Drain < 0 {
+		v.add("drain", formatDuration(c.Drain), "must be 0 or more")
+	}
+}
+
+func (v *validation) poll(key string, every time.Duration) {
+	if every < leastPoll {
+		v.add(key, formatDuration(every), fmt.Sprintf("must be at least %v, so as not to overload the Sentinels", leastPoll))
+	}
+}
+
+func (v *validation) sentinelTimes(c *Config) {
+	v.positive("sentinel_timeout", int64(c.SentinelTimeout), formatDuration(c.SentinelTimeout))
+	v.poll("sentinel_poll", c.SentinelPoll)
+	v.poll("sentinel_poll_holding", c.SentinelPollHolding)
+	if c.SentinelPollHolding > c.SentinelPoll && c.SentinelPoll >= leastPoll {
+		v.against("sentinel_poll", "sentinel_poll_holding", formatDuration(c.SentinelPollHolding),
+			fmt.Sprintf("is longer than sentinel_poll (%s), but Sentinels must be asked more often while commands are held; lower it", formatDuration(c.SentinelPoll)))
+	}
+	if c.SentinelTimeout >= c.Hold && c.Hold > 0 {
+		v.against("hold", "sentinel_timeout", formatDuration(c.SentinelTimeout),
+			fmt.Sprintf("is not shorter than hold (%s), so one silent Sentinel could use up the hold; lower it, or raise hold", formatDuration(c.Hold)))
+	}
+}
+
+func (v *validation) auth(section string, a Auth) {
+	switch {
+	case a.Password.Reveal() != "" && a.PasswordFile != "":
+		v.against(section+".password", section+".password_file", a.PasswordFile, "contradicts "+section+".password, which is set too; remove one of the two")
+	case a.User != "" && a.Password.Reveal() == "" && a.PasswordFile == "":
+		v.against(section+".password", section+".user", a.User, "has no password; set "+section+".password or "+section+".password_file (any text for a user with nopass)")
+	}
+	if strings.ContainsFunc(a.User, blank) {
+		v.add(section+".user", a.User, "has a blank or a control character in it; Redis' users have none")
+	}
+	if a.Password.Reveal() == Mask {
+		v.add(section+".password", "", "is '"+Mask+"', which `steadis config` prints in place of a password; write the password itself")
+	}
+}
+
+func (v *validation) upstream(c *Config) {
+	v.positive("upstream.connections", int64(c.Upstream.Connections), strconv.Itoa(c.Upstream.Connections))
+	v.positive("upstream.heartbeat", int64(c.Upstream.Heartbeat), formatDuration(c.Upstream.Heartbeat))
+	v.positive("upstream.dial_timeout", int64(c.Upstream.DialTimeout), formatDuration(c.Upstream.DialTimeout))
+	// Equal is let pass: hold: 1s alone, next to the default, must not be a fault.
+	if c.Upstream.DialTimeout > c.Hold && c.Hold > 0 {
+		v.against("hold", "upstream.dial_timeout", formatDuration(c.Upstream.DialTimeout),
+			fmt.Sprintf("is longer than hold (%s), so one dial could use up the hold; lower it, or raise hold", formatDuration(c.Hold)))
+	}
+}
+
+func (v *validation) limits(c *Config) {
+	l := c.Limits
+	v.positive("limits.clients", int64(l.Clients), strconv.Itoa(l.Clients))
+	v.positive("limits.pipeline", int64(l.Pipeline), strconv.Itoa(l.Pipeline))
+	v.positive("limits.output", int64(l.Output), l.Output.String())
+	v.positive("limits.query_memory", int64(l.QueryMemory), l.QueryMemory.String())
+	v.positive("limits.bulk", int64(l.Bulk), l.Bulk.String())
+}

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// shortHold is what a failover takes at least where Sentinel's
+// down-after-milliseconds is 1 s, with a reserve: it adds about 1.2 s (measured, Redis 7.0).
+const shortHold = 3 * time.Second
+
+// Warnings gives what is allowed and probably not meant, each as a sentence
+// that says what to do. c must be valid.
+func (c *Config) Warnings() []string {
+	var warnings []string
+	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
+	switch n := len(c.Sentinel); {
+	case n == 1:
+		warn("only one Sentinel is named: if it stops, no failover is seen; name at least three")
+	case n > 0 && n%2 == 0:
+		warn("%d Sentinels are named, whose majority is %d: no more of them may fail than of %d; name an odd number", n, n/2+1, n-1)
+	}
+	if c.Hold < shortHold {
+		warn("hold is %s: a failover takes Sentinel's down-after-milliseconds + 1.2 s, so clients may get errors; raise it", formatDuration(c.Hold))
+	}
+	if c.Upstream.DialTimeout == c.Hold {
+		warn("upstream.dial_timeout is as long as hold (%s): one dial can use up the hold; lower it", formatDuration(c.Hold))
+	}
+	if c.Upstream.Heartbeat >= c.Hold {
+		warn("upstream.heartbeat is not shorter than hold (%s): the hold may be over before a frozen master is noticed; lower it", formatDuration(c.Hold))
+	}
+	if c.InDoubt == InDoubtRetry {
+		warn("in_doubt is retry: a write that lost its reply may run twice")
+	}
+	if admin, err := parseAddress(c.Admin, true); err == nil && !admin.loopback() {
+		warn("admin is %s, which other machines can reach and which has no password; open it to your monitoring only", c.Admin)
+	}
+	for _, from := range slices.Sorted(maps.Keys(c.AddressMap)) {
+		if from == c.AddressMap[from] {
+			warn("address_map maps %s to itself; remove the line", from)
+		}
+	}
+	return warnings
+}
+
+// Warnings adds to Config.Warnings what the origins of values give cause for.
+func (l *Loaded) Warnings() []string {
+	warnings := l.Config.Warnings()
+	for _, k := range Keys() {
+		if k.kind == kindSecret && l.Origins[k.Path] == "--"+k.Flag {
+			warnings = append(warnings, fmt.Sprintf("--%s stands in the process list, where every user of this machine can read it; use %s or %s_file", k.Flag, k.Env, k.Path))
+		}
+	}
+	return warnings
+}

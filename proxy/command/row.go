@@ -1,0 +1,110 @@
+package command
+
+// row is a line of the tables: an Info under construction.
+type row struct{ *Info }
+
+// tables are all tables, in no order that matters.
+var tables = [][]row{
+	stringTable, keyTable, bitmapTable, hashTable, listTable, setTable, sortedSetTable,
+	streamTable, geoTable, hyperLogLogTable, scriptTable, pubSubTable, transactionTable,
+	connectionTable, serverTable, clusterTable, moduleTable,
+}
+
+func newRow(name string, arity int, c Class) row {
+	return row{&Info{Name: name, Arity: arity, Class: c, Known: true}}
+}
+
+// read is a command that never writes.
+func read(name string, arity int) row {
+	r := newRow(name, arity, Read)
+	r.Repeatable = true
+	return r
+}
+
+// write is a command that may change something.
+func write(name string, arity int) row { return newRow(name, arity, Write) }
+
+// blocking is a command that may wait in Redis.
+func blocking(name string, arity int, t timeoutPlace) row {
+	r := newRow(name, arity, Blocking)
+	r.timeout = t
+	return r
+}
+
+// session is a command about the client's connection.
+func session(name string, arity int, v Verb) row { return newRow(name, arity, Session).as(v) }
+
+// pubsub is a command that subscribes or unsubscribes.
+func pubsub(name string, arity int, v Verb) row {
+	r := newRow(name, arity, PubSub).as(v)
+	r.InSubscribe = true
+	return r
+}
+
+// transaction is a command about MULTI or WATCH.
+func transaction(name string, arity int, v Verb) row { return newRow(name, arity, Transaction).as(v) }
+
+// refused is a command that does not pass, because of reason.
+func refused(name string, arity int, reason string) row {
+	r := newRow(name, arity, Refused)
+	r.Reason = reason
+	return r
+}
+
+// as gives the row its verb.
+func (r row) as(v Verb) row {
+	r.Verb = v
+	return r
+}
+
+// repeatable says that a command may run again although it does not look so.
+func (r row) repeatable() row {
+	r.Repeatable = true
+	return r
+}
+
+// noAuth marks what Redis takes before authentication.
+func (r row) noAuth() row {
+	r.NoAuth = true
+	return r
+}
+
+// inSubscribe marks what Redis takes from a subscribed RESP2 client.
+func (r row) inSubscribe() row {
+	r.InSubscribe = true
+	return r
+}
+
+// notQueued marks what Redis runs at once between MULTI and EXEC.
+func (r row) notQueued() row {
+	r.NotQueued = true
+	return r
+}
+
+// readIf makes a write a read whenever the arguments are such that it cannot write.
+func (r row) readIf(cannotWrite func(args [][]byte) bool) row {
+	v := *r.Info
+	v.Class, v.Repeatable = Read, true
+	r.when, r.variant = cannotWrite, &v
+	return r
+}
+
+// blockingIf makes a command a blocking one whenever the arguments say so.
+func (r row) blockingIf(blocks func(args [][]byte) bool, t timeoutPlace) row {
+	v := *r.Info
+	v.Class, v.timeout = Blocking, t
+	r.when, r.variant = blocks, &v
+	return r
+}
+
+// Why commands are refused.
+const (
+	sentinelOwns    = "only Sentinel may say which server is master"
+	replicates      = "a replica has to connect to the master itself, not through a proxy"
+	stopsMaster     = "it can stop or crash the master for all clients; connect to the server itself for it"
+	stopsTraffic    = "it would stop the master for all clients and make Sentinel fail over; connect to the server itself for it"
+	loadsCode       = "it changes the code of one server and not of its replicas; connect to the server itself for it"
+	takesConnection = "the Lua debugger needs a connection of its own; connect to the server itself for it"
+	clusterWrite    = "a master that Sentinel watches is not part of a Redis Cluster"
+	browserAttack   = "it looks like HTTP, which Redis takes for an attack through a browser"
+)

@@ -1,0 +1,244 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"steadis/proxy/hold"
+	"steadis/proxy/upstream"
+	"steadis/sentinel/topology"
+)
+
+// State is what the data path is doing, for /readyz, /api/status and metrics.
+type State struct {
+	Master     string    `json:"master"`
+	Generation uint64    `json:"generation"`
+	Epoch      uint64    `json:"epoch"`
+	Phase      string    `json:"phase"` // serving, holding, draining, out
+	Since      time.Time `json:"since"` // of the phase holding or out
+	Reason     string    `json:"reason,omitempty"`
+}
+
+// conductor is the one goroutine that moves the gate. It follows the Board's
+// views: while a view serves and its master proves to be one (the pilot), the
+// gate is open; at any other time it is shut and commands are held.
+type conductor struct {
+	*Server
+	pilot *upstream.Pilot
+	view  *topology.View // the view in force
+	tried int            // failed attempts since the last success
+	quiet int            // heartbeats without an answer
+}
+
+// conduct runs until ctx ends.
+func (s *Server) conduct(ctx context.Context) {
+	defer s.wg.Done()
+	c := &conductor{Server: s}
+	defer c.land()
+	for ctx.Err() == nil {
+		c.view = s.o.Board.Load()
+		s.noteView(c.view)
+		switch {
+		case c.view.Phase != topology.Serving:
+			c.shut(c.view.Reason)
+			c.rest(ctx, time.Hour)
+		case c.pilot == nil || c.pilot.Generation() != c.view.Generation:
+			c.fly(ctx)
+		default:
+			c.resume()
+			c.watch(ctx)
+		}
+	}
+	s.hold.Begin(s.now(), "steadis is shutting down")
+}
+
+// shut closes the gate; commands wait from here on.
+func (c *conductor) shut(reason string) {
+	c.pool.Close()
+	if c.hold.Begin(c.now(), reason) {
+		c.metrics.outages.Inc()
+		c.o.Log.Info("holding commands", zap.String("reason", reason), zap.String("master", c.view.Master),
+			zap.Uint64("generation", c.view.Generation), zap.Duration("at_most", c.o.Hold))
+	}
+}
+
+// land gives the pilot up.
+func (c *conductor) land() {
+	if c.pilot != nil {
+		c.pilot.Close()
+		c.pilot = nil
+	}
+}
+
+// fly connects a pilot to the view's master. A new generation first retires every
+// connection to the former master: what is in flight there gets its fate.
+func (c *conductor) fly(ctx context.Context) {
+	c.land()
+	if old := c.pool.Gate(); old.Addr != "" && old.Generation != c.view.Generation {
+		c.shut(fmt.Sprintf("moving to the master %s", c.view.Master))
+	}
+	c.pool.Retire(c.view.Generation)
+	id := upstream.Identity{User: c.o.Upstream.User, Password: c.o.Upstream.Password, Auth: c.o.Upstream.Password != ""}
+	pilot, err := c.pool.NewPilot(ctx, c.view.Master, c.view.Generation, id)
+	if err == nil {
+		c.pilot, c.tried, c.quiet = pilot, 0, 0
+		return // conduct looks at the view again, and resumes if it still stands
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if c.tried++; c.tried == 1 {
+		c.o.Log.Warn("the master does not take commands; trying again until it does or Sentinel names another",
+			zap.String("master", c.view.Master), zap.Uint64("generation", c.view.Generation), zap.Error(err))
+	}
+	c.shut(fmt.Sprintf("%s: %v", c.view.Master, err))
+	c.o.Board.Doubt(c.view.Generation, err.Error())
+	c.rest(ctx, upstream.Backoff(c.tried-1))
+}
+
+// resume opens the gate, if it is not open already.
+func (c *conductor) resume() {
+	if gate := c.pool.Gate(); gate.Open && gate.Generation == c.view.Generation {
+		return
+	}
+	ended := c.hold.End()
+	c.noteEnd(ended)
+	c.pool.Open(c.view.Master, c.view.Generation)
+}
+
+// noteEnd logs and measures the end of an outage.
+func (c *conductor) noteEnd(ended hold.Outage) {
+	waiting := c.hold.Counts().Waiting
+	if ended.Phase == hold.Idle {
+		return
+	}
+	took := c.now().Sub(ended.Since)
+	c.metrics.outageSeconds.Observe(took.Seconds())
+	c.o.Log.Info("serving commands", zap.String("master", c.view.Master), zap.Uint64("generation", c.view.Generation),
+		zap.Uint64("epoch", c.view.Epoch), zap.Duration("held_for", took), zap.Int("commands_waiting", waiting))
+}
+
+// watch asks the master now and then whether it lives, until that, the view or
+// the pilot's connection changes.
+func (c *conductor) watch(ctx context.Context) {
+	timer := time.NewTimer(c.o.Upstream.Heartbeat)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-c.o.Board.Replaced(c.view):
+		return
+	case <-c.pilot.Gone():
+		c.lostPilot(c.pilot.Err())
+		return
+	case <-c.lost:
+	case <-timer.C:
+		c.pool.Reap(c.now())
+	}
+	c.heartbeat(ctx)
+}
+
+// heartbeat asks once. A master that does not answer gets no more commands: one
+// that was not sent can still run elsewhere.
+func (c *conductor) heartbeat(ctx context.Context) {
+	ask, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
+	defer cancel()
+	answer := make(chan error, 1)
+	c.spawn(func() { answer <- c.pilot.Ask(ask, "PING") })
+	select {
+	case err := <-answer:
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		c.lostPilot(fmt.Errorf("no answer to PING within %v", c.o.Upstream.Heartbeat))
+	case <-c.o.Board.Replaced(c.view):
+		cancel()
+		<-answer
+	}
+}
+
+// lostPilot shuts the gate because the master did not answer; conduct then tries
+// to reach it again.
+func (c *conductor) lostPilot(err error) {
+	c.shut(fmt.Sprintf("%s: %v", c.view.Master, err))
+	c.o.Board.Doubt(c.view.Generation, err.Error())
+	c.land()
+}
+
+// rest waits for another view, or d, and meanwhile ends the hold when its time is
+// over. The gate is shut.
+func (c *conductor) rest(ctx context.Context, d time.Duration) {
+	end := c.now().Add(d)
+	for {
+		now := c.now()
+		if c.hold.Expire(now) {
+			o := c.hold.Outage()
+			c.o.Log.Error("the hold time is over and there is no master; commands are refused until there is one",
+				zap.String("reason", o.Reason), zap.Duration("hold", c.o.Hold))
+			c.pool.GiveUp()
+		}
+		next := end
+		if o := c.hold.Outage(); o.Phase == hold.Holding {
+			if due := o.Since.Add(c.o.Hold); due.Before(next) {
+				next = due
+			}
+		}
+		if !next.After(now) {
+			return
+		}
+		timer := time.NewTimer(next.Sub(now))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-c.o.Board.Replaced(c.view):
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// noteView makes a view visible to State.
+func (s *Server) noteView(v *topology.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = State{Master: v.Master, Generation: v.Generation, Epoch: v.Epoch}
+}
+
+// State returns what the data path is doing now.
+func (s *Server) State() State {
+	s.mu.Lock()
+	st := s.state
+	s.mu.Unlock()
+	o := s.hold.Outage()
+	st.Since, st.Reason = o.Since, o.Reason
+	switch o.Phase {
+	case hold.Idle:
+		st.Phase = "serving"
+	default:
+		st.Phase = o.Phase.String()
+	}
+	if st.Master == "" && o.Phase == hold.Idle {
+		st.Phase = "holding" // the first moments: nothing was asked yet
+	}
+	return st
+}
+
+// Ready says whether the process should get traffic: it has a verified master, or
+// holds commands for one. The text says which, or why not.
+func (s *Server) Ready() (bool, string) {
+	st := s.State()
+	switch {
+	case s.draining.Load():
+		return false, "draining: this proxy is shutting down"
+	case st.Generation == 0:
+		return false, "no master of '" + s.o.MasterName + "' has been verified yet: " + s.o.Board.Load().Reason
+	case st.Phase == "out":
+		return false, string(s.outageReply()[len("-LOADING steadis: ") : len(s.outageReply())-2])
+	}
+	return true, st.Phase + ": master " + st.Master
+}

@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"steadis/proxy/hold"
+)
+
+// Every reply that steadis itself makes up stands in this file. Each error says
+// who speaks, what happened to the command and what to do. LOADING is the one
+// prefix that tells clients "not executed, try again later": a ConnectionError
+// for redis-py, RQ and Celery, retried by go-redis and rueidis. It is used for
+// nothing else than commands that were certainly not run.
+const (
+	replyOK      = "+OK\r\n"
+	replyPong    = "+PONG\r\n"
+	replyReset   = "+RESET\r\n"
+	replyQueued  = "+QUEUED\r\n"
+	replyNil     = "$-1\r\n"
+	replyNilList = "*-1\r\n"
+	replyZero    = ":0\r\n"
+
+	// errInDoubt answers a write that was sent and lost its reply (in_doubt: error).
+	errInDoubt = "-INDOUBT steadis: the connection to the master was lost after the command was sent and before it was " +
+		"answered; it may or may not have run; read the data before you repeat it\r\n"
+	// errRefusedAgain answers a command that a verified master keeps refusing.
+	errRefusedAgain = "-LOADING steadis: the master has refused this command several times as a replica or a loading node " +
+		"would; it was not run; try again\r\n"
+	errClosing = "-LOADING steadis: this proxy is shutting down; the command was not run; connect again\r\n"
+
+	// Redis' own texts (7.0: networking.c, db.c, multi.c), for what is decided here.
+	errMaxClients  = "-ERR max number of clients reached\r\n"
+	errNotInteger  = "-ERR value is not an integer or out of range\r\n"
+	errDBRange     = "-ERR DB index is out of range\r\n"
+	errNoProto     = "-NOPROTO unsupported protocol version\r\n"
+	errHelloSyntax = "-ERR Protocol version is not an integer or out of range\r\n"
+	errClientName  = "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"
+	errExecAbort   = "-EXECABORT Transaction discarded because of previous errors.\r\n"
+)
+
+// errOutage is the reply once the hold time is over and there is still no master.
+func errOutage(master string, o hold.Outage, now time.Time) []byte {
+	since := max(now.Sub(o.Since), 0)
+	return fmt.Appendf(nil, "-LOADING steadis: no master for '%s' since %d s (%s); the command was not run; try again later\r\n",
+		master, int(since.Seconds()), plain(o.Reason))
+}
+
+// errFull is the reply when no more commands may wait for a master.
+func errFull(master string, l hold.Limits) []byte {
+	return fmt.Appendf(nil, "-LOADING steadis: no master for '%s' now, and as many commands wait for one as hold_max_commands "+
+		"(%d) and hold_max_bytes (%d) allow; the command was not run; try again later\r\n", master, l.Commands, l.Bytes)
+}
+
+// errRefused answers a command that would harm the deployment.
+func errRefused(name, why string) []byte {
+	return fmt.Appendf(nil, "-ERR steadis: '%s' is refused: %s; connect to the Redis server itself for that\r\n", plain(name), plain(why))
+}
+
+// errUnsupported answers what this version cannot do.
+func errUnsupported(name string) []byte {
+	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported by this version of steadis\r\n", plain(name))
+}
+
+// errInside answers what steadis does not do inside a transaction.
+func errInside(name string) []byte {
+	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported inside WATCH or MULTI; the transaction is discarded\r\n", plain(name))
+}
+
+// errArity is Redis' own text.
+func errArity(name string) []byte {
+	return fmt.Appendf(nil, "-ERR wrong number of arguments for '%s' command\r\n", plain(name))
+}
+
+// errProtocol is Redis' own text for bytes that are not RESP; the connection is
+// closed behind it.
+func errProtocol(text string) []byte { return fmt.Appendf(nil, "-ERR %s\r\n", plain(text)) }
+
+// plain keeps a text from breaking the frame that it is put into.
+func plain(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c < ' ' || c == 0x7f {
+			b[i] = ' '
+		}
+	}
+	if len(b) > 200 {
+		b = append(b[:200], "..."...)
+	}
+	return string(b)
+}
+
+func bulk(s string) []byte {
+	b := append(strconv.AppendInt([]byte{'$'}, int64(len(s)), 10), "\r\n"...)
+	return append(append(b, s...), "\r\n"...)
+}
+
+func integer(n int64) []byte {
+	return append(strconv.AppendInt([]byte{':'}, n, 10), "\r\n"...)
+}

@@ -1,0 +1,222 @@
+// Package hold is the failover buffer's book-keeping: which phase the hold is in,
+// since when and why, how much may wait, and counters that add up.
+//
+// It promises that at every moment
+//
+//	held = released + refused + dropped + waiting
+//
+// and that no more than the configured number of commands and bytes wait. It
+// costs one mutex, taken only for commands that have to wait. It does not know
+// what a command is, who waits, or how to send anything: the waiting commands
+// stay in their clients' own queues, in their clients' order (package proxy).
+package hold
+
+import (
+	"sync"
+	"time"
+)
+
+// Phase is the state of the hold.
+//
+//	Idle ──Begin──▶ Holding ──time over──▶ Out
+//	  ▲               │ End                 │ End
+//	  └──all sent── Draining ◀──────────────┘
+//	                  └──Begin──▶ Holding
+type Phase uint8
+
+const (
+	// Idle: there is a master, commands go straight through.
+	Idle Phase = iota
+	// Holding: no command may be sent; they wait.
+	Holding
+	// Draining: there is a master again and what has waited is being sent.
+	Draining
+	// Out: the hold time is over and there is still no master; commands are
+	// refused at once.
+	Out
+)
+
+// String gives the phase in the word that logs, metrics and /api/status use.
+func (p Phase) String() string {
+	return [...]string{"idle", "holding", "draining", "out"}[p]
+}
+
+// Refusal is why a command was refused instead of run.
+type Refusal string
+
+// The reasons for a refusal; also the values of the metric's label.
+const (
+	Full    Refusal = "full"    // as many commands or bytes as allowed were waiting
+	Expired Refusal = "expired" // the hold time was over
+	Failed  Refusal = "failed"  // Redis itself refused the connection that the command needed
+	Closing Refusal = "closing" // steadis was shutting down
+)
+
+// Refusals lists every Refusal, so that each counter exists from the start.
+var Refusals = []Refusal{Full, Expired, Failed, Closing}
+
+// Limits bound what may wait.
+type Limits struct {
+	Window   time.Duration // longest time without a master before commands are refused
+	Commands int           // commands waiting, all clients together
+	Bytes    int64         // their bytes
+}
+
+// Counts is a snapshot of the counters.
+type Counts struct {
+	Held     uint64             `json:"held"`
+	Released uint64             `json:"released"`
+	Refused  map[Refusal]uint64 `json:"refused"`
+	Dropped  uint64             `json:"dropped"`
+	Waiting  int                `json:"waiting"`
+	Bytes    int64              `json:"waiting_bytes"`
+}
+
+// Balanced says whether held = released + refused + dropped + waiting.
+func (c Counts) Balanced() bool {
+	sum := c.Released + c.Dropped + uint64(c.Waiting)
+	for _, n := range c.Refused {
+		sum += n
+	}
+	return c.Held == sum
+}
+
+// Outage is the hold's state at one moment.
+type Outage struct {
+	Phase  Phase
+	Since  time.Time // when the hold began; zero while Idle
+	Reason string    // why, for an operator
+}
+
+// Buffer is the book-keeper. All methods may be called concurrently: by client
+// connections (Enter, Release, Drop, Refuse), by the conductor (Begin, Expire,
+// End) and by whoever reads status.
+type Buffer struct {
+	limits Limits
+
+	mu     sync.Mutex // guards all below; nothing is called under it
+	outage Outage
+	counts Counts
+}
+
+// New returns an idle Buffer.
+func New(limits Limits) *Buffer {
+	return &Buffer{limits: limits, counts: Counts{Refused: make(map[Refusal]uint64)}}
+}
+
+// Window returns the longest time without a master before commands are refused.
+func (b *Buffer) Window() time.Duration { return b.limits.Window }
+
+// Enter counts a command of n bytes as held. It returns false where the bounds
+// allow no more to wait; the command is then counted as refused (Full) already.
+func (b *Buffer) Enter(n int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Held++
+	if b.counts.Waiting >= b.limits.Commands || b.counts.Bytes+int64(n) > b.limits.Bytes {
+		b.counts.Refused[Full]++
+		return false
+	}
+	b.counts.Waiting++
+	b.counts.Bytes += int64(n)
+	return true
+}
+
+// Release counts a held command of n bytes as sent.
+func (b *Buffer) Release(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Released++
+	b.leaveLocked(n)
+}
+
+// Drop counts a held command of n bytes as dropped, because its client is gone.
+func (b *Buffer) Drop(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Dropped++
+	b.leaveLocked(n)
+}
+
+// Refuse counts a held command of n bytes as refused.
+func (b *Buffer) Refuse(n int, why Refusal) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Refused[why]++
+	b.leaveLocked(n)
+}
+
+// RefuseAtOnce counts a command that never waited as held and refused.
+func (b *Buffer) RefuseAtOnce(why Refusal) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.counts.Held++
+	b.counts.Refused[why]++
+}
+
+func (b *Buffer) leaveLocked(n int) {
+	b.counts.Waiting--
+	b.counts.Bytes -= int64(n)
+	if b.counts.Waiting == 0 && b.outage.Phase == Draining {
+		b.outage = Outage{}
+	}
+}
+
+// Begin starts the hold at since, or, if it goes on already, notes the newer
+// reason: an outage has one beginning, whatever its causes. It returns whether
+// this began it.
+func (b *Buffer) Begin(since time.Time, reason string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.outage.Phase == Holding || b.outage.Phase == Out {
+		b.outage.Reason = reason
+		return false
+	}
+	b.outage = Outage{Phase: Holding, Since: since, Reason: reason}
+	return true
+}
+
+// Expire ends the waiting, not the outage, if the hold time is over at now: from
+// here on commands are refused. It returns whether this call did it.
+func (b *Buffer) Expire(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.outage.Phase != Holding || now.Sub(b.outage.Since) < b.limits.Window {
+		return false
+	}
+	b.outage.Phase = Out
+	return true
+}
+
+// End says that there is a master again: Draining while commands wait, else
+// Idle. It returns the outage that ended.
+func (b *Buffer) End() Outage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ended := b.outage
+	if b.counts.Waiting > 0 {
+		b.outage.Phase = Draining
+	} else {
+		b.outage = Outage{}
+	}
+	return ended
+}
+
+// Outage returns the hold's state.
+func (b *Buffer) Outage() Outage {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.outage
+}
+
+// Counts returns a snapshot of the counters; it is always Balanced.
+func (b *Buffer) Counts() Counts {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.counts
+	c.Refused = make(map[Refusal]uint64, len(Refusals))
+	for _, why := range Refusals {
+		c.Refused[why] = b.counts.Refused[why]
+	}
+	return c
+}

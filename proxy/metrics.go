@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"steadis/proxy/hold"
+)
+
+// metrics are the data path's, all named steadis_... Those that another part
+// counts already are read from there at each scrape, so that no two counters can
+// disagree.
+type metrics struct {
+	server *Server
+
+	clientsTotal, clientsRefused, overflows prometheus.Counter
+	outages, inDoubt, resubscribed          prometheus.Counter
+	upstreamFailures                        prometheus.Counter
+	outageSeconds                           prometheus.Histogram
+}
+
+var (
+	descHeld     = prometheus.NewDesc("steadis_hold_commands_total", "Commands that had to wait for a connection to the master. Equals released + refused + dropped + waiting.", nil, nil)
+	descReleased = prometheus.NewDesc("steadis_hold_released_total", "Held commands that were then sent to a master.", nil, nil)
+	descRefused  = prometheus.NewDesc("steadis_hold_refused_total", "Held commands that were answered with an error and not run, by reason.", []string{"reason"}, nil)
+	descDropped  = prometheus.NewDesc("steadis_hold_dropped_total", "Held commands that were not run because their client had hung up.", nil, nil)
+	descWaiting  = prometheus.NewDesc("steadis_hold_waiting", "Commands held now.", nil, nil)
+	descBytes    = prometheus.NewDesc("steadis_hold_waiting_bytes", "Bytes of the commands held now.", nil, nil)
+	descPhase    = prometheus.NewDesc("steadis_phase", "1 for the phase that the data path is in: serving, holding, draining or out.", []string{"phase"}, nil)
+	descGen      = prometheus.NewDesc("steadis_generation", "How many masters this process has followed.", nil, nil)
+	descClients  = prometheus.NewDesc("steadis_clients", "Clients connected now.", nil, nil)
+	descQuery    = prometheus.NewDesc("steadis_query_memory_bytes", "Bytes of unfinished commands beyond what each client has free.", nil, nil)
+)
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+}
+
+func newMetrics(s *Server) *metrics {
+	return &metrics{
+		server:           s,
+		clientsTotal:     counter("steadis_clients_total", "Clients accepted."),
+		clientsRefused:   counter("steadis_clients_refused_total", "Clients turned away because limits.clients was reached."),
+		overflows:        counter("steadis_clients_overflow_total", "Clients closed because they had not read limits.output bytes of replies."),
+		outages:          counter("steadis_outages_total", "Times that commands began to be held."),
+		inDoubt:          counter("steadis_in_doubt_total", "Writes that were sent and lost their reply, so that nobody knows whether they ran."),
+		resubscribed:     counter("steadis_resubscribed_total", "Clients whose subscriptions were restored on another connection; messages sent meanwhile did not reach them."),
+		upstreamFailures: counter("steadis_upstream_failures_total", "Connections to the master that failed or could not be made."),
+		outageSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "steadis_outage_seconds", Help: "How long commands were held, for each outage that has ended.",
+			Buckets: []float64{.01, .05, .1, .25, .5, 1, 1.5, 2, 3, 5, 10, 20, 30, 60, 120},
+		}),
+	}
+}
+
+func (m *metrics) own() []prometheus.Collector {
+	return []prometheus.Collector{m.clientsTotal, m.clientsRefused, m.overflows, m.outages, m.inDoubt,
+		m.resubscribed, m.upstreamFailures, m.outageSeconds}
+}
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(m, ch) }
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range m.own() {
+		c.Collect(ch)
+	}
+	counts := m.server.hold.Counts()
+	count := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	count(descHeld, float64(counts.Held))
+	count(descReleased, float64(counts.Released))
+	count(descDropped, float64(counts.Dropped))
+	for _, why := range hold.Refusals {
+		count(descRefused, float64(counts.Refused[why]), string(why))
+	}
+	gauge(descWaiting, float64(counts.Waiting))
+	gauge(descBytes, float64(counts.Bytes))
+	state := m.server.State()
+	for _, phase := range []string{"serving", "holding", "draining", "out"} {
+		v := 0.0
+		if phase == state.Phase {
+			v = 1
+		}
+		gauge(descPhase, v, phase)
+	}
+	gauge(descGen, float64(state.Generation))
+	gauge(descClients, float64(m.server.clients()))
+	gauge(descQuery, float64(m.server.budget.Used()))
+}
+
+func (s *Server) clients() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+func (s *Server) noteInDoubt()      { s.metrics.inDoubt.Inc() }
+func (s *Server) noteResubscribed() { s.metrics.resubscribed.Inc() }
+
+func (s *Server) noteOverflow(sess *Session) {
+	s.metrics.overflows.Inc()
+	s.o.Log.Warn("closed a client that does not read its replies", zap.String("addr", sess.addr),
+		zap.Int64("limits.output", s.o.Limits.Output))
+}
+
+// Status is the data path's part of /api/status.
+type Status struct {
+	State
+	Clients int         `json:"clients"`
+	Hold    hold.Counts `json:"hold"`
+	Uptime  float64     `json:"uptime_seconds"`
+}
+
+// Status returns what the data path is doing, in numbers.
+func (s *Server) Status() Status {
+	return Status{State: s.State(), Clients: s.clients(), Hold: s.hold.Counts(), Uptime: s.now().Sub(s.started).Seconds()}
+}

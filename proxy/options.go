@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"steadis/sentinel/topology"
+)
+
+// InDoubt is what a client gets for a write that was sent and lost its reply.
+type InDoubt uint8
+
+const (
+	// InDoubtClose closes the client's connection: what it would have seen from
+	// Redis itself, and what its library is built to handle.
+	InDoubtClose InDoubt = iota
+	// InDoubtError answers -INDOUBT and keeps the connection.
+	InDoubtError
+	// InDoubtRetry runs the write again, at least once in all.
+	InDoubtRetry
+)
+
+// ParseInDoubt reads the option's value: close, error or retry.
+func ParseInDoubt(s string) (InDoubt, error) {
+	switch s {
+	case "close":
+		return InDoubtClose, nil
+	case "error":
+		return InDoubtError, nil
+	case "retry":
+		return InDoubtRetry, nil
+	}
+	return 0, fmt.Errorf("in_doubt is %q; it must be close, error or retry", s)
+}
+
+// Options configure a Server.
+type Options struct {
+	Board      *topology.Board       // where the master is; required
+	Log        *zap.Logger           // nil: nothing is logged
+	Registry   prometheus.Registerer // nil: nothing is registered
+	Dial       func(ctx context.Context, network, addr string) (net.Conn, error)
+	MasterName string // Sentinel's name for the master, for error texts
+	Version    string
+
+	Hold            time.Duration // longest time without a master that commands wait for one
+	HoldMaxCommands int           // commands waiting, all clients together
+	HoldMaxBytes    int64         // their bytes
+	InDoubt         InDoubt
+
+	Upstream UpstreamOptions
+	Limits   Limits
+	Drain    time.Duration // longest time that a shutdown waits for commands under way
+}
+
+// UpstreamOptions are about the connections to the master.
+type UpstreamOptions struct {
+	User, Password string        // for steadis' own ROLE and PING only
+	Connections    int           // shared ones for each user, database and protocol
+	DialTimeout    time.Duration // a dial and its handshake
+	Heartbeat      time.Duration // how often the master is asked whether it lives
+}
+
+// Limits bound what clients may use.
+type Limits struct {
+	Clients     int   // connections
+	Pipeline    int   // one client's commands under way before it is not read any more
+	Output      int64 // bytes of replies that one client has not read
+	QueryMemory int64 // bytes of unfinished commands, all clients together
+	Bulk        int64 // bytes of one argument
+}
+
+// orDefaults fills what may be left out in tests and by embedders; the binary's
+// defaults stand in config/default.yaml.
+func (o Options) orDefaults() Options {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Dial == nil {
+		o.Dial = dialTCP
+	}
+	fill(&o.Hold, 30*time.Second)
+	fill(&o.HoldMaxCommands, 100_000)
+	fill(&o.HoldMaxBytes, 256<<20)
+	fill(&o.Upstream.Connections, 2)
+	fill(&o.Upstream.DialTimeout, time.Second)
+	fill(&o.Upstream.Heartbeat, time.Second)
+	fill(&o.Limits.Clients, 10_000)
+	fill(&o.Limits.Pipeline, 10_000)
+	fill(&o.Limits.Output, 64<<20)
+	fill(&o.Limits.QueryMemory, 256<<20)
+	fill(&o.Limits.Bulk, 512<<20)
+	fill(&o.Drain, 10*time.Second)
+	return o
+}
+
+func fill[T int | int64 | time.Duration](v *T, def T) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// dialTCP dials with keepalive probes, so that a vanished host is noticed on an
+// idle connection too.
+func dialTCP(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 5,
+	}}
+	return d.DialContext(ctx, network, addr)
+}

@@ -1,0 +1,212 @@
+package proxy
+
+import (
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// chunk is the size up to which a client's output buffer is kept for reuse.
+const chunk = 16 << 10
+
+var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// output is what a client has yet to read. Whoever has replies for the client
+// adds them and flushes; nobody ever waits for the client: what its socket does
+// not take at once goes out by a goroutine of its own, and beyond the limit the
+// client is cut off.
+type output struct {
+	nc    net.Conn
+	try   func(b []byte) (int, error) // writes what the socket takes at once; nil if it cannot
+	limit int64
+	spawn func(func()) // runs trickle, its goroutine, counted by the server
+
+	// mu guards the fields below. No I/O under it: flushing marks the one
+	// goroutine that writes meanwhile.
+	mu       sync.Mutex
+	buf      []byte
+	home     *[]byte // where buf's memory came from
+	behind   int64   // bytes that trickle has taken and not written yet
+	flushing bool
+	last     bool  // nothing comes after what is here: close when it is written
+	err      error // the client cannot be written to any more
+}
+
+// newOutput returns the output of nc.
+func newOutput(nc net.Conn, limit int64, spawn func(func())) *output {
+	return &output{nc: nc, try: tryWriter(nc), limit: limit, spawn: spawn}
+}
+
+// add queues b, copied. It returns false if the client had not read more than
+// the limit before: it must be cut off.
+func (o *output) add(b []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil || o.last {
+		return true
+	}
+	if int64(len(o.buf))+o.behind > o.limit {
+		return false
+	}
+	if o.buf == nil {
+		o.home = chunks.Get().(*[]byte)
+		o.buf = (*o.home)[:0]
+	}
+	o.buf = append(o.buf, b...)
+	return true
+}
+
+// finish says that nothing comes behind what is queued: the flush that has
+// written it closes the connection.
+func (o *output) finish() {
+	o.mu.Lock()
+	o.last = true
+	o.mu.Unlock()
+	o.nc.SetWriteDeadline(time.Now().Add(lastWords))
+}
+
+// lastWords is how long a client has to read what was queued when its session
+// ended.
+const lastWords = 5 * time.Second
+
+// abort closes the connection at once.
+func (o *output) abort() {
+	o.mu.Lock()
+	o.last = true
+	o.err = net.ErrClosed
+	o.mu.Unlock()
+	o.nc.Close()
+}
+
+// flush writes what is queued, as far as the client takes it now. It never
+// blocks. It may be called concurrently; one caller writes, the others leave
+// their bytes to it.
+func (o *output) flush() {
+	for {
+		b, home := o.take()
+		if b == nil {
+			return
+		}
+		n := 0
+		var err error
+		if o.try != nil {
+			n, err = o.try(b)
+		}
+		if err == nil && n < len(b) {
+			o.mu.Lock()
+			o.behind = int64(len(b) - n)
+			o.mu.Unlock()
+			o.spawn(func() { o.trickle(b, n, home) })
+			return
+		}
+		if o.wrote(b, home, err) {
+			return
+		}
+	}
+}
+
+// trickle is the goroutine that waits for a slow client. It ends when the client
+// has read everything, or with the connection.
+func (o *output) trickle(b []byte, n int, home *[]byte) {
+	for {
+		_, err := o.nc.Write(b[n:])
+		if o.wrote(b, home, err) {
+			return
+		}
+		if b, home = o.take(); b == nil {
+			return
+		}
+		n = 0
+		o.mu.Lock()
+		o.behind = int64(len(b))
+		o.mu.Unlock()
+	}
+}
+
+// take makes the caller the one who writes and gives it all that is queued; nil
+// if there is nothing to do for it.
+func (o *output) take() ([]byte, *[]byte) {
+	o.mu.Lock()
+	if o.flushing || o.err != nil {
+		o.mu.Unlock()
+		return nil, nil
+	}
+	if len(o.buf) == 0 {
+		last := o.last
+		o.mu.Unlock()
+		if last {
+			o.nc.Close()
+		}
+		return nil, nil
+	}
+	b, home := o.buf, o.home
+	o.buf, o.home = nil, nil
+	o.flushing = true
+	o.mu.Unlock()
+	return b, home
+}
+
+// wrote ends a turn of writing. It returns true if the connection is broken.
+func (o *output) wrote(b []byte, home *[]byte, err error) bool {
+	if cap(b) <= chunk {
+		*home = b[:0]
+		chunks.Put(home)
+	}
+	o.mu.Lock()
+	o.flushing = false
+	o.behind = 0
+	if err != nil {
+		o.err = err
+	}
+	o.mu.Unlock()
+	if err != nil {
+		o.nc.Close() // the reading side notices and ends the session
+		return true
+	}
+	return false
+}
+
+// tryWriter returns a function that writes to nc without ever waiting, or nil if
+// nc is no socket. It must not be called concurrently.
+func tryWriter(nc net.Conn) func([]byte) (int, error) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	var (
+		b    []byte
+		n    int
+		werr error
+	)
+	// One function value for all writes: a new one for each would be allocated.
+	write := func(fd uintptr) bool {
+		for n < len(b) {
+			k, err := syscall.Write(int(fd), b[n:])
+			switch {
+			case err == syscall.EINTR:
+				continue
+			case err == syscall.EAGAIN:
+				return true
+			case err != nil:
+				werr = err
+				return true
+			}
+			n += k
+		}
+		return true
+	}
+	return func(p []byte) (int, error) {
+		b, n, werr = p, 0, nil
+		err := raw.Write(write)
+		b = nil
+		if err == nil {
+			err = werr
+		}
+		return n, err
+	}
+}

@@ -1,0 +1,43 @@
+package resp
+
+import "sync/atomic"
+
+// freeQuery is what each client may hold of an unfinished command before its
+// bytes count against the Budget.
+const freeQuery = 64 << 10
+
+// Budget bounds the memory that the unfinished commands of all clients occupy,
+// beyond the first 64 KiB of each. One Budget is shared by all Guards through
+// Limits. Its methods may be called concurrently.
+type Budget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewBudget returns a Budget of limit bytes.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// Used returns the bytes that are occupied now.
+func (b *Budget) Used() int64 { return b.used.Load() }
+
+// Limit returns the bytes that may be occupied at most.
+func (b *Budget) Limit() int64 { return b.limit }
+
+// reserve takes n bytes, or none and says false. A nil Budget has no bound.
+func (b *Budget) reserve(n int64) bool {
+	if b == nil || n <= 0 {
+		return true
+	}
+	if b.used.Add(n) > b.limit {
+		b.used.Add(-n)
+		return false
+	}
+	return true
+}
+
+// release gives back n bytes that reserve took.
+func (b *Budget) release(n int64) {
+	if b != nil && n > 0 {
+		b.used.Add(-n)
+	}
+}

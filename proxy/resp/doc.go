@@ -1,0 +1,10 @@
+// Package resp knows frames and limits of the Redis protocol, and not what a
+// frame means.
+//
+// Towards clients it offers the Guard, a net.Conn that stands before redcon and
+// lets only whole, legal commands through, in canonical form, within Limits.
+// Towards Redis it offers the Scanner, which finds where a reply ends, however
+// the bytes arrive. Both keep their place between calls, so that no byte is
+// looked at twice however a peer cuts its data, and neither reserves memory for
+// a size that was only announced.
+package resp

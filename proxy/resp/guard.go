@@ -1,0 +1,220 @@
+package resp
+
+import (
+	"net"
+	"sync/atomic"
+)
+
+// Guard is a client's connection whose Read hands out only whole, legal commands
+// in canonical multibulk form. It stands before redcon v1.6.4, whose own parser
+// can be crashed, made to spin and made to rescan by a client, drops a good command
+// before a bad one, and differs from Redis in what it accepts. What it means to be
+// legal is as in Redis 7.0 (see query).
+//
+// Commands that arrive whole and canonical go straight through: they are read
+// into the caller's memory and scanned there once. Only what is left over is
+// kept, in memory from a pool that is given back as soon as it is empty. Nothing
+// is reserved for sizes that were only announced.
+//
+// Read may be called by one goroutine at a time; all other methods concurrently.
+type Guard struct {
+	net.Conn
+	unauth  atomic.Bool
+	partial atomic.Int64 // what Buffered says
+	use     atomic.Int32 // reading and closed bits: who gives the memory back
+
+	// Owned by Read, or by Close once no Read is under way.
+	q       query
+	backlog []byte // read, but not to be judged before earlier commands are handled
+	fault   error  // of the client; returned once all before it is handed out
+	readErr error  // of the connection; the same
+}
+
+// Bits of Guard.use.
+const (
+	reading = 1
+	closed  = 2
+)
+
+// NewGuard wraps conn. Fields of limits that are zero take their defaults.
+func NewGuard(conn net.Conn, limits Limits) *Guard {
+	g := &Guard{Conn: conn}
+	g.q.limits = limits.orDefaults()
+	g.q.out.budget = limits.Budget
+	return g
+}
+
+// SetUnauthenticated says whether the client has yet to authenticate, which puts
+// Redis' limits of 10 arguments of 16384 bytes in force. It counts from the next
+// command that has not been scanned; a command that exceeds these limits is
+// judged only in the Read after the one that handed out the command before it. So
+// who handles AUTH has to say false before the next Read.
+func (g *Guard) SetUnauthenticated(yes bool) { g.unauth.Store(yes) }
+
+// Buffered returns how many bytes of an unfinished command are held.
+func (g *Guard) Buffered() int { return int(g.partial.Load()) }
+
+// NetConn returns the connection that is wrapped, for writing: reading it takes
+// bytes away from the Guard.
+func (g *Guard) NetConn() net.Conn { return g.Conn }
+
+// Write writes to the connection. Nothing is done for no bytes: redcon writes that
+// after each batch, and it would cost a system call.
+func (g *Guard) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	return g.Conn.Write(p)
+}
+
+// Close closes the connection and gives the memory back.
+func (g *Guard) Close() error {
+	err := g.Conn.Close()
+	if g.use.Or(closed) == 0 {
+		g.free()
+	}
+	return err
+}
+
+// Read hands out whole commands, a long one over several calls. It returns a
+// *ProtocolError for ever once the client has broken the protocol or a limit, after
+// all commands before the fault were handed out; io.EOF at the end, also within
+// a command; and the connection's errors, after which it may be called again if
+// they are temporary, as that of a read deadline.
+func (g *Guard) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if !g.use.CompareAndSwap(0, reading) {
+		return 0, net.ErrClosed
+	}
+	n, err := g.read(p)
+	if held := g.q.partial() + int64(len(g.backlog)); held != g.partial.Load() {
+		g.partial.Store(held)
+	}
+	if !g.use.CompareAndSwap(reading, 0) { // Close left the memory to us
+		g.free()
+	}
+	return n, err
+}
+
+// read is Read between its entry and its exit.
+func (g *Guard) read(p []byte) (int, error) {
+	for {
+		if g.q.ready > 0 {
+			return g.q.take(p), nil
+		}
+		if len(g.backlog) > 0 {
+			b := g.backlog
+			g.backlog = nil
+			g.feed(b, false)
+			continue
+		}
+		if g.fault != nil {
+			g.q.free()
+			return 0, g.fault
+		}
+		if err := g.readErr; err != nil {
+			g.readErr = nil
+			return 0, err
+		}
+		if n := g.fill(p); n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// fill reads from the connection once. It returns how many bytes of whole commands
+// it has put into p, and leaves the rest, and all errors, in g.
+func (g *Guard) fill(p []byte) int {
+	if g.q.phase == inBody && g.q.body >= int64(len(p)) {
+		g.fillBody()
+		return 0
+	}
+	// What is held of a command goes before what is read now. If it is short,
+	// leave room for it, so that what follows the command need not be moved.
+	off := 0
+	if held := g.q.partial(); held <= int64(len(p)/2) {
+		off = int(held)
+	}
+	n, err := g.Conn.Read(p[off:])
+	g.readErr = err
+	b := p[off : off+n]
+	if g.q.partial() == 0 {
+		return g.pass(p[:n], 0)
+	}
+	used, e, fault := g.q.feed(b, g.unauth.Load(), false)
+	if e != gotWhole {
+		g.stop(b[used:], e, fault)
+		return 0
+	}
+	if off > 0 && g.q.ready == int64(off+used) {
+		g.q.take(p[:off+used])
+		return g.pass(p[:off+n], off+used)
+	}
+	g.feed(b[used:], true)
+	return 0
+}
+
+// pass hands out b[:from], which is whole commands, and those that follow it in b;
+// the rest it keeps. It returns how many bytes are handed out.
+func (g *Guard) pass(b []byte, from int) int {
+	whole := from + g.q.limits.whole(b[from:], g.unauth.Load())
+	if whole < len(b) {
+		g.feed(b[whole:], whole > 0)
+	}
+	return whole
+}
+
+// fillBody reads a piece of a long argument to where it is kept.
+func (g *Guard) fillBody() {
+	space := g.q.out.space()
+	if space == nil {
+		g.fail(errBudget)
+		return
+	}
+	n, err := g.Conn.Read(space[:min(int64(len(space)), g.q.body)])
+	g.readErr = err
+	g.q.out.wrote(n)
+	g.q.gotBody(n)
+	if g.q.out.held-g.q.ready > g.q.limits.MaxBuffered {
+		g.fail(errCommandTooBig(g.q.limits.MaxBuffered))
+	}
+}
+
+// feed gives b to the query, command by command. prior says that commands before
+// b are being handed out.
+func (g *Guard) feed(b []byte, prior bool) {
+	for len(b) > 0 {
+		used, e, fault := g.q.feed(b, g.unauth.Load(), prior)
+		b = b[used:]
+		if e != gotWhole {
+			g.stop(b, e, fault)
+			return
+		}
+	}
+}
+
+// stop deals with the end of feeding: rest was not used because of e.
+func (g *Guard) stop(rest []byte, e event, fault *ProtocolError) {
+	switch e {
+	case blocked:
+		g.backlog = append([]byte(nil), rest...)
+	case gotFault:
+		g.fail(fault)
+	case needMore, gotWhole:
+	}
+}
+
+// fail ends reading with fault, after what is whole.
+func (g *Guard) fail(fault *ProtocolError) {
+	g.fault = fault
+	g.backlog = nil
+}
+
+// free gives all memory back. The caller is the only one who uses it.
+func (g *Guard) free() {
+	g.q.free()
+	g.backlog = nil
+	g.partial.Store(0)
+}

@@ -1,0 +1,83 @@
+package resp
+
+// AppendCommand appends the command args to dst in canonical multibulk form.
+func AppendCommand(dst []byte, args ...string) []byte {
+	dst = appendHeader(dst, '*', len(args))
+	for _, arg := range args {
+		dst = appendHeader(dst, '$', len(arg))
+		dst = append(dst, arg...)
+		dst = append(dst, '\r', '\n')
+	}
+	return dst
+}
+
+// AppendCommandBytes is AppendCommand for arguments as SplitCommand gives them.
+func AppendCommandBytes(dst []byte, args ...[]byte) []byte {
+	dst = appendHeader(dst, '*', len(args))
+	for _, arg := range args {
+		dst = appendHeader(dst, '$', len(arg))
+		dst = append(dst, arg...)
+		dst = append(dst, '\r', '\n')
+	}
+	return dst
+}
+
+// SplitCommand returns the arguments of raw, which is one whole command in
+// canonical form, as the Guard hands it out. They are parts of raw. It returns nil
+// if raw is anything else.
+func SplitCommand(raw []byte) [][]byte {
+	if len(raw) == 0 || raw[0] != '*' {
+		return nil
+	}
+	count, i := canonicalNumber(raw, 1)
+	if i == 0 || count > len(raw)/len("$0\r\n\r\n") {
+		return nil
+	}
+	args := make([][]byte, 0, count)
+	for range count {
+		if i >= len(raw) || raw[i] != '$' {
+			return nil
+		}
+		n, body := canonicalNumber(raw, i+1)
+		if body == 0 || n > len(raw)-body-2 {
+			return nil
+		}
+		args = append(args, raw[body:body+n:body+n])
+		i = body + n + 2
+	}
+	if i != len(raw) {
+		return nil
+	}
+	return args
+}
+
+// ErrorPrefix returns the first word of an error reply, by which its kind is
+// known: READONLY of "-READONLY You can't write ...". It is nil if frame, which is
+// a whole reply, is no error. Blob errors of RESP3 are errors too. The result is
+// part of frame; nothing is allocated.
+func ErrorPrefix(frame []byte) []byte {
+	if len(frame) == 0 {
+		return nil
+	}
+	i := 1
+	switch frame[0] {
+	case '-':
+	case '!':
+		if _, i = canonicalNumber(frame, 1); i == 0 {
+			return nil
+		}
+	default:
+		return nil
+	}
+	end := i
+	for end < len(frame) && frame[end] != ' ' && frame[end] != '\r' {
+		end++
+	}
+	return frame[i:end]
+}
+
+// IsError says whether frame, a whole reply, is an error whose first word is
+// prefix.
+func IsError(frame []byte, prefix string) bool {
+	return string(ErrorPrefix(frame)) == prefix && len(frame) > 0 && (frame[0] == '-' || frame[0] == '!')
+}

@@ -1,0 +1,75 @@
+// Package ring has the one queue that the data path uses: a growing ring that
+// gives its memory back when it is empty.
+package ring
+
+// keep is the capacity up to which an empty ring keeps its memory. A client
+// that pipelines little should not allocate anew for each batch.
+const keep = 64
+
+// Ring is a first-in, first-out queue with access by position. The zero value is
+// an empty ring. It is not safe for concurrent use.
+type Ring[T any] struct {
+	buf  []T // len(buf) is zero or a power of two
+	head int
+	n    int
+}
+
+// Len returns how many elements are queued.
+func (r *Ring[T]) Len() int { return r.n }
+
+// Push adds v at the end.
+func (r *Ring[T]) Push(v T) {
+	if r.n == len(r.buf) {
+		r.grow()
+	}
+	r.buf[(r.head+r.n)&(len(r.buf)-1)] = v
+	r.n++
+}
+
+// At returns a pointer to the i-th element from the front. It is valid until the
+// next Push, Pop or PopBack; i must be less than Len.
+func (r *Ring[T]) At(i int) *T { return &r.buf[(r.head+i)&(len(r.buf)-1)] }
+
+// Pop removes and returns the first element; Len must not be zero.
+func (r *Ring[T]) Pop() T {
+	var zero T
+	p := &r.buf[r.head]
+	v := *p
+	*p = zero
+	r.head = (r.head + 1) & (len(r.buf) - 1)
+	r.n--
+	r.shrink()
+	return v
+}
+
+// PopBack removes and returns the last element; Len must not be zero.
+func (r *Ring[T]) PopBack() T {
+	var zero T
+	p := r.At(r.n - 1)
+	v := *p
+	*p = zero
+	r.n--
+	r.shrink()
+	return v
+}
+
+func (r *Ring[T]) shrink() {
+	if r.n == 0 {
+		r.head = 0
+		if len(r.buf) > keep {
+			r.buf = nil
+		}
+	}
+}
+
+func (r *Ring[T]) grow() {
+	size := 2 * len(r.buf)
+	if size == 0 {
+		size = 4
+	}
+	buf := make([]T, size)
+	for i := range r.n {
+		buf[i] = *r.At(i)
+	}
+	r.buf, r.head = buf, 0
+}

@@ -1,0 +1,57 @@
+package ring
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// TestRingAgainstSlice runs a long random history on a Ring and on a slice.
+func TestRingAgainstSlice(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var r Ring[int]
+	var want []int
+	for i := range 200_000 {
+		switch op := rnd.IntN(5); {
+		case op < 2 || (i/5000)%2 == 0 && op == 2:
+			r.Push(i)
+			want = append(want, i)
+		case len(want) == 0:
+		case op == 3:
+			if got := r.PopBack(); got != want[len(want)-1] {
+				t.Fatalf("step %d: PopBack = %d, want %d", i, got, want[len(want)-1])
+			}
+			want = want[:len(want)-1]
+		default:
+			if got := r.Pop(); got != want[0] {
+				t.Fatalf("step %d: Pop = %d, want %d", i, got, want[0])
+			}
+			want = want[1:]
+		}
+		if r.Len() != len(want) {
+			t.Fatalf("step %d: Len = %d, want %d", i, r.Len(), len(want))
+		}
+		if i%997 == 0 {
+			got := make([]int, 0, len(want))
+			for j := range r.Len() {
+				got = append(got, *r.At(j))
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("step %d: %v, want %v", i, got, want)
+			}
+		}
+	}
+}
+
+func TestRingGivesMemoryBack(t *testing.T) {
+	var r Ring[[]byte]
+	for range 10 * keep {
+		r.Push(make([]byte, 1))
+	}
+	for r.Len() > 0 {
+		r.Pop()
+	}
+	if r.buf != nil {
+		t.Errorf("an empty ring keeps %d elements' memory", len(r.buf))
+	}
+}

@@ -1,0 +1,236 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidwall/redcon"
+	"go.uber.org/zap"
+
+	"steadis/proxy/hold"
+	"steadis/proxy/resp"
+	"steadis/proxy/upstream"
+)
+
+// Server is the data path: it accepts clients and carries their commands to the
+// master that the Board shows. Make one with New, run it with Serve, once.
+type Server struct {
+	o       Options
+	hold    *hold.Buffer
+	pool    *upstream.Pool
+	budget  *resp.Budget
+	metrics *metrics
+	errFull []byte
+
+	started  time.Time
+	ids      atomic.Uint64
+	draining atomic.Bool
+	lost     chan struct{}  // capacity 1: a connection to the master failed
+	wg       sync.WaitGroup // goroutines of the server and of its sessions' outputs
+
+	// mu guards the fields below. A session's lock may be held when it is taken,
+	// never the other way round. No I/O and no callback under it.
+	mu       sync.Mutex
+	sessions map[*Session]struct{}
+	empty    chan struct{} // closed when sessions is empty while draining
+	state    State
+}
+
+// New returns a Server. It returns an error if metrics cannot be registered.
+func New(o Options) (*Server, error) {
+	if o.Board == nil {
+		return nil, errors.New("proxy: Options.Board is required")
+	}
+	o = o.orDefaults()
+	limits := hold.Limits{Window: o.Hold, Commands: o.HoldMaxCommands, Bytes: o.HoldMaxBytes}
+	s := &Server{
+		o: o, hold: hold.New(limits), budget: resp.NewBudget(o.Limits.QueryMemory),
+		errFull: errFull(o.MasterName, limits), started: time.Now(),
+		lost: make(chan struct{}, 1), sessions: make(map[*Session]struct{}), empty: make(chan struct{}),
+	}
+	s.pool = upstream.NewPool(upstream.Options{
+		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
+		Connections: o.Upstream.Connections, Trouble: s.trouble,
+	})
+	s.metrics = newMetrics(s)
+	if o.Registry != nil {
+		if err := o.Registry.Register(s.metrics); err != nil {
+			return nil, fmt.Errorf("proxy: registering metrics: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// now is the clock; inside a synctest bubble it is the bubble's.
+func (s *Server) now() time.Time { return time.Now() }
+
+// Serve accepts clients on the listeners, which it closes, until ctx ends. Then
+// it accepts no more, lets commands under way finish for at most Options.Drain,
+// and returns once every session and goroutine has ended. It returns an error if
+// a listener fails.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	over := make(chan struct{})
+	errs := make(chan error, len(listeners))
+	var accepting sync.WaitGroup
+	for _, ln := range listeners {
+		accepting.Add(1)
+		go s.accept(&gatedListener{Listener: ln, server: s, ctx: ctx, over: over}, &accepting, errs)
+	}
+	s.wg.Add(1)
+	go s.conduct(ctx)
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-errs:
+	}
+	cancel()
+	for _, ln := range listeners {
+		ln.Close()
+	}
+	s.drain()
+	close(over)
+	accepting.Wait()
+	s.pool.Stop()
+	s.wg.Wait()
+	return err
+}
+
+// accept runs redcon on one listener.
+func (s *Server) accept(ln *gatedListener, wg *sync.WaitGroup, errs chan<- error) {
+	defer wg.Done()
+	err := redcon.Serve(ln, serveCommands, adoptConn, nil)
+	if ln.ctx.Err() == nil {
+		if err == nil {
+			err = net.ErrClosed
+		}
+		errs <- fmt.Errorf("proxy: listener %s: %w", ln.Addr(), err)
+	}
+}
+
+// adoptConn gives redcon's connection its session.
+func adoptConn(conn redcon.Conn) bool {
+	conn.SetContext(conn.NetConn().(*clientConn).session)
+	return true
+}
+
+// serveCommands is redcon's handler: it takes the whole batch at once.
+func serveCommands(conn redcon.Conn, cmd redcon.Command) {
+	conn.Context().(*Session).submit(cmd, conn.ReadPipeline())
+}
+
+// welcome makes a session for an accepted connection, or turns it away.
+func (s *Server) welcome(nc net.Conn) *clientConn {
+	out := newOutput(nc, s.o.Limits.Output, s.spawn)
+	sess := newSession(s, s.ids.Add(1), remote(nc), out)
+	s.mu.Lock()
+	full := len(s.sessions) >= s.o.Limits.Clients
+	if !full {
+		s.sessions[sess] = struct{}{}
+	}
+	s.mu.Unlock()
+	if full {
+		s.metrics.clientsRefused.Inc()
+		out.add([]byte(errMaxClients))
+		out.finish()
+		out.flush()
+		return nil
+	}
+	s.metrics.clientsTotal.Inc()
+	guard := resp.NewGuard(borrowed{nc}, resp.Limits{MaxBulk: s.o.Limits.Bulk, Budget: s.budget})
+	return &clientConn{Guard: guard, session: sess}
+}
+
+func remote(nc net.Conn) string {
+	if a := nc.RemoteAddr(); a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+// spawn runs f in a goroutine that Serve waits for.
+func (s *Server) spawn(f func()) {
+	s.wg.Add(1)
+	go func() {
+		defer s.wg.Done()
+		f()
+	}()
+}
+
+// forget takes a session out of the list.
+func (s *Server) forget(sess *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, sess)
+	if len(s.sessions) == 0 && s.draining.Load() {
+		s.closeEmptyLocked()
+	}
+}
+
+func (s *Server) closeEmptyLocked() {
+	select {
+	case <-s.empty:
+	default:
+		close(s.empty)
+	}
+}
+
+// list returns the sessions there are.
+func (s *Server) list() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*Session, 0, len(s.sessions))
+	for sess := range s.sessions {
+		all = append(all, sess)
+	}
+	return all
+}
+
+// drain ends every session: idle, blocked and subscribed ones at once, others
+// when their commands are answered, at the latest after Options.Drain.
+func (s *Server) drain() {
+	s.mu.Lock()
+	s.draining.Store(true)
+	if len(s.sessions) == 0 {
+		s.closeEmptyLocked()
+	}
+	n := len(s.sessions)
+	s.mu.Unlock()
+	s.o.Log.Info("draining", zap.Int("clients", n), zap.Duration("limit", s.o.Drain))
+	for _, sess := range s.list() {
+		sess.wind()
+	}
+	timer := time.NewTimer(s.o.Drain)
+	defer timer.Stop()
+	select {
+	case <-s.empty:
+	case <-timer.C:
+		late := s.list()
+		s.o.Log.Warn("drain time is over; closing clients with commands under way", zap.Int("clients", len(late)))
+		for _, sess := range late {
+			sess.kill()
+		}
+	}
+}
+
+// trouble is the pool's word that a connection failed.
+func (s *Server) trouble(generation uint64, err error) {
+	s.metrics.upstreamFailures.Inc()
+	s.o.Board.Doubt(generation, err.Error())
+	select {
+	case s.lost <- struct{}{}:
+	default:
+	}
+}
+
+// outageReply is the error for commands that will not be waited for.
+func (s *Server) outageReply() []byte {
+	return errOutage(s.o.MasterName, s.hold.Outage(), s.now())
+}

@@ -1,0 +1,415 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+
+	"github.com/tidwall/redcon"
+
+	"steadis/proxy/command"
+	"steadis/proxy/hold"
+	"steadis/proxy/ring"
+	"steadis/proxy/upstream"
+)
+
+// Session is one client's connection from accept to close: its commands in their
+// order, its state (database, user, name, transaction, subscriptions) and what
+// it has yet to read. It survives the master.
+//
+// It is used concurrently by four parties: redcon's goroutine (submit,
+// readEnded), upstream readers (replied, lost, Push, Settle), links (LinkEvent)
+// and the server (kill). None of them ever waits for the client or for Redis
+// under the lock.
+type Session struct {
+	server  *Server
+	id      uint64
+	addr    string
+	created time.Time
+	out     *output
+
+	// mu guards all below. It comes first in the lock order: links' and
+	// connections' locks may be taken under it. No I/O and no callback under it.
+	mu      sync.Mutex
+	room    sync.Cond // signalled when a reader that was stopped may go on
+	queue   ring.Ring[*request]
+	next    int        // requests before queue[next] are sent or done
+	batch   []*request // picked by dispatch, all for via
+	calls   []upstream.Call
+	flight  int            // requests in flight, all on conn
+	conn    *upstream.Conn // the last connection used
+	via     *upstream.Link
+	waiting *upstream.Link // the link that the first unsent request waits for
+	barrier *request       // nothing behind it is sent before its reply
+	bytes   int            // of the queued requests
+	dirty   bool           // an upstream reader will settle the session
+
+	ident upstream.Identity
+	link  *upstream.Link // the shared link of ident; nil until first used
+	tx    *transaction
+	sub   *subscription
+	name  string
+	last  time.Time
+
+	ended bool // redcon reads no more
+	gone  bool // the client hung up: nothing that waits for it may run
+	dead  bool // closed; late replies are dropped
+}
+
+func newSession(srv *Server, id uint64, addr string, out *output) *Session {
+	s := &Session{server: srv, id: id, addr: addr, created: srv.now(), out: out}
+	s.room.L = &s.mu
+	return s
+}
+
+// submit takes a batch of commands from redcon, in order, and sends what can be
+// sent. It waits only where the client has far more under way than allowed and
+// nothing is held: then the client is not read until Redis has caught up.
+func (s *Session) submit(first redcon.Command, rest []redcon.Command) {
+	s.mu.Lock()
+	s.enqueue(first)
+	for _, cmd := range rest {
+		s.enqueue(cmd)
+	}
+	s.dispatch()
+	for s.crowded() {
+		s.mu.Unlock()
+		s.out.flush()
+		s.mu.Lock()
+		if s.crowded() {
+			s.room.Wait()
+		}
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+// maxBytesUnderWay bounds one client's commands under way beside their number.
+const maxBytesUnderWay = 16 << 20
+
+func (s *Session) crowded() bool {
+	return !s.dead && s.waiting == nil && s.queue.Len() > 1 &&
+		(s.queue.Len() > s.server.o.Limits.Pipeline || s.bytes > maxBytesUnderWay)
+}
+
+// enqueue adds a command to the queue. s.mu must be held.
+func (s *Session) enqueue(cmd redcon.Command) {
+	if s.dead || s.ended {
+		return
+	}
+	info := command.Lookup(cmd.Args)
+	r := &request{s: s, raw: cmd.Raw, args: cmd.Args, info: info, frames: 1, copies: 1, size: int32(len(cmd.Raw))}
+	if info.Class == command.Blocking {
+		if _, d, ok := info.Timeout(cmd.Args); ok && d > 0 {
+			r.until = s.server.now().Add(d)
+		}
+	}
+	if s.waiting != nil && !s.enter(r) {
+		s.refuseTail(r)
+		return
+	}
+	s.bytes += int(r.size)
+	s.queue.Push(r)
+}
+
+// refuseTail answers a command for which there is no room in the hold. Refusals
+// in a row share one place in the queue, so that they cannot fill memory.
+func (s *Session) refuseTail(r *request) {
+	if n := s.queue.Len(); n > 0 {
+		if tail := *s.queue.At(n - 1); tail.state == done && tail.copies > 0 && tail.raw == nil && tail.info == refusedInfo {
+			tail.copies++
+			return
+		}
+	}
+	r.raw, r.args, r.size, r.info = nil, nil, 0, refusedInfo
+	r.state, r.reply = done, s.server.errFull
+	s.queue.Push(r)
+	s.answerReady()
+}
+
+// refusedInfo marks the requests that refuseTail makes.
+var refusedInfo = &command.Info{Name: "refused"}
+
+// enter counts a request as held. It returns false if there is no room for it;
+// it is counted as refused then.
+func (s *Session) enter(r *request) bool {
+	if r.held {
+		return true
+	}
+	if !s.server.hold.Enter(int(r.size)) {
+		return false
+	}
+	r.held = true
+	if r.since.IsZero() {
+		r.since = s.server.now()
+	}
+	return true
+}
+
+// leave counts a request as out of the hold, for the reason that count tells.
+func (s *Session) leave(r *request, count func(n int)) {
+	if r.held {
+		r.held = false
+		count(int(r.size))
+	}
+}
+
+// answer gives r its reply and, as far as it is their turn, writes that and the
+// ones behind it. reply is copied if it has to wait.
+func (s *Session) answer(r *request, reply []byte) {
+	if s.queue.Len() > 0 && *s.queue.At(0) == r {
+		s.write(reply)
+		if !s.dead {
+			s.pop()
+			s.answerReady()
+		}
+		return
+	}
+	r.state = done
+	r.reply = append([]byte(nil), reply...)
+}
+
+// part writes one of several frames of r's reply, or keeps it until its turn.
+func (s *Session) part(r *request, frame []byte) {
+	if s.queue.Len() > 0 && *s.queue.At(0) == r {
+		s.write(frame)
+		return
+	}
+	r.reply = append(r.reply, frame...)
+}
+
+// answerReady writes the replies whose turn has come.
+func (s *Session) answerReady() {
+	for s.queue.Len() > 0 && !s.dead {
+		r := *s.queue.At(0)
+		if r.state != done {
+			return
+		}
+		reply := r.reply
+		if r.role == rolePing {
+			reply = s.pong(r)
+		}
+		for i := int32(0); i < r.copies && !s.dead; i++ {
+			s.write(reply)
+		}
+		switch {
+		case s.dead:
+			return
+		case r.finish:
+			s.close()
+			return
+		}
+		s.pop()
+	}
+}
+
+// pop removes the first request, which has been answered.
+func (s *Session) pop() {
+	r := s.queue.Pop()
+	if s.next > 0 {
+		s.next--
+	}
+	s.bytes -= int(r.size)
+	s.last = s.server.now()
+	if s.queue.Len() <= s.server.o.Limits.Pipeline/2 {
+		s.room.Signal()
+	}
+	if s.queue.Len() == 0 && (s.gone || s.server.draining.Load()) {
+		s.close()
+	}
+}
+
+// write queues reply bytes for the client.
+func (s *Session) write(reply []byte) {
+	if len(reply) > 0 && !s.out.add(reply) {
+		s.server.noteOverflow(s)
+		s.abort()
+	}
+}
+
+// replied is an upstream reader's: a frame of r's reply has come.
+func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last {
+		s.flight--
+	}
+	if s.dead {
+		return nil
+	}
+	switch r.role {
+	case roleCommand:
+		s.answer(r, frame)
+	case roleGroup:
+		r.reply = append(r.reply, frame...)
+		if last {
+			s.answer(r, r.reply)
+		}
+	case roleAdopt:
+		s.adopted(r, frame)
+	case roleTx, roleTxEnd:
+		s.txReplied(r, frame)
+	case roleBlock:
+		s.unblocked(r, frame)
+	case roleSubscribe:
+		s.subscribed(r, frame, last)
+	case roleRestore:
+	}
+	return s.soil()
+}
+
+// soil marks the session as one to be settled; the result is non-nil only for
+// the first who does.
+func (s *Session) soil() upstream.Owner {
+	if s.dirty {
+		return nil
+	}
+	s.dirty = true
+	return s
+}
+
+// Settle implements upstream.Owner.
+func (s *Session) Settle() {
+	s.mu.Lock()
+	s.dirty = false
+	if !s.dead {
+		if s.next < s.queue.Len() {
+			s.dispatch()
+		}
+		s.resubscribe()
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+// readEnded is redcon's: it reads no more from the client. A fault in the bytes
+// is answered behind what came before it; a hang-up ends whatever only waits.
+func (s *Session) readEnded(fault string) {
+	s.mu.Lock()
+	switch {
+	case s.dead || s.ended:
+	case fault != "":
+		s.ended = true
+		r := &request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true}
+		s.queue.Push(r)
+		s.answerReady()
+	default:
+		s.ended, s.gone = true, true
+		s.abandon()
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+// abandon drops what a client that is gone waits for. What is in flight on a
+// shared connection runs anyway; its replies are still written, for a client
+// that only closed its sending side.
+func (s *Session) abandon() {
+	if s.waiting != nil {
+		s.waiting.Forget(s)
+		s.waiting = nil
+		s.dropUnsent()
+	}
+	switch {
+	case s.barrier != nil && s.barrier.role == roleBlock:
+		s.abort() // at once: nothing may be popped for nobody
+	case s.queue.Len() == 0 || s.sub != nil:
+		s.close()
+	}
+}
+
+// dropUnsent forgets the first request that has not been sent and all behind it.
+func (s *Session) dropUnsent() {
+	first := 0
+	for first < s.queue.Len() && (*s.queue.At(first)).state != unsent {
+		first++
+	}
+	for s.queue.Len() > first {
+		r := s.queue.PopBack()
+		s.leave(r, s.server.hold.Drop)
+		s.letGo(r)
+		s.bytes -= int(r.size)
+	}
+	s.next = min(s.next, first)
+}
+
+// close ends the session once what is queued for the client is written.
+func (s *Session) close() {
+	if s.dead {
+		return
+	}
+	s.bury(s.server.hold.Drop)
+	s.out.finish()
+	s.server.forget(s)
+}
+
+// abort ends the session at once.
+func (s *Session) abort() {
+	if s.dead {
+		return
+	}
+	s.bury(s.server.hold.Drop)
+	s.server.forget(s)
+	s.out.abort()
+}
+
+// bury gives up all that the session holds. s.mu must be held.
+func (s *Session) bury(count func(int)) {
+	s.dead = true
+	if s.waiting != nil {
+		s.waiting.Forget(s)
+		s.waiting = nil
+	}
+	for i := range s.queue.Len() {
+		r := *s.queue.At(i)
+		s.leave(r, count)
+		s.letGo(r)
+	}
+	s.queue = ring.Ring[*request]{}
+	s.next = 0
+	s.endTx(false)
+	s.endSub(false)
+	if s.link != nil {
+		s.server.pool.Release(s.link)
+		s.link = nil
+	}
+	s.room.Broadcast()
+}
+
+// letGo gives back the link that a request holds of its own.
+func (s *Session) letGo(r *request) {
+	if r.link == nil {
+		return
+	}
+	if r.role == roleBlock {
+		r.link.Close()
+	} else {
+		s.server.pool.Release(r.link)
+	}
+	r.link = nil
+}
+
+// kill ends the session at the end of a shutdown: what was never sent is refused.
+func (s *Session) kill() {
+	s.mu.Lock()
+	if !s.dead {
+		s.refuseAll(hold.Closing, []byte(errClosing))
+		s.close()
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+// wind ends the session at a shutdown: at once if it is idle or only waits for
+// something that may never come, else as soon as its commands are answered.
+func (s *Session) wind() {
+	s.mu.Lock()
+	switch {
+	case s.dead:
+	case s.barrier != nil && s.barrier.role == roleBlock, s.sub != nil, s.queue.Len() == 0:
+		s.close()
+	default:
+		s.ended = true // what comes now is not read; pop closes behind the last reply
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}

@@ -1,0 +1,67 @@
+package upstream
+
+import "errors"
+
+// Fate is what is known of a call whose reply will not come.
+type Fate uint8
+
+const (
+	// NotSent: not a byte of it was handed to the network. It may be sent again.
+	NotSent Fate = iota
+	// NotExecuted: it was sent, and an answer of the node proves that it did not
+	// run (READONLY and its kin). It may be sent again.
+	NotExecuted
+	// InDoubt: it was sent, and whether it ran cannot be known.
+	InDoubt
+)
+
+// String gives the fate in the word that logs and metrics use.
+func (f Fate) String() string {
+	return [...]string{"not_sent", "not_executed", "in_doubt"}[f]
+}
+
+// ErrNotSent says that a connection takes no calls now: it is closed, paused or
+// being drained. Nothing was queued; the caller may wait for the link
+// (Link.Await) and send the same calls again.
+var ErrNotSent = errors.New("upstream: not sent")
+
+// Call is one command, or several that belong together, on its way to the
+// master. A Conn calls its methods from its own goroutines, in the order of the
+// calls on that connection, with no lock of its own held. For each call that
+// Send accepted exactly one of these ends it: Reply with last set, or Lost.
+type Call interface {
+	// AppendWire appends the bytes to send to dst. It is called once, under the
+	// connection's lock, by Send.
+	AppendWire(dst []byte) []byte
+	// Frames returns how many reply frames end the call, at least 1.
+	Frames() int
+	// ErrorEnds says that an error as the first frame is the only one, whatever
+	// Frames said: SUBSCRIBE a b has two replies, or one error.
+	ErrorEnds() bool
+	// Trusted says that an error reply's prefix is Redis' own word. A script can
+	// return any text as an error, so READONLY from one proves nothing about the
+	// other calls on the connection.
+	Trusted() bool
+	// Reply hands over the next frame; last says that it ends the call. The frame
+	// is valid only until Reply returns. The result, if not nil, is an Owner to be
+	// settled once the frames at hand are dealt with.
+	Reply(frame []byte, last bool) Owner
+	// Lost says that no (further) reply will come. The result is as Reply's.
+	Lost(fate Fate) Owner
+}
+
+// Owner is who stands behind calls, a client.
+type Owner interface {
+	// Settle is called once after a run of Reply and Lost that returned the
+	// Owner: now is the time to write to the client and to send what waits.
+	Settle()
+}
+
+// settleAll settles each owner and empties the list, keeping its memory.
+func settleAll(owners []Owner) []Owner {
+	for i, o := range owners {
+		o.Settle()
+		owners[i] = nil
+	}
+	return owners[:0]
+}

@@ -1,0 +1,349 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options configure a Pool.
+type Options struct {
+	Dial        func(ctx context.Context, network, addr string) (net.Conn, error)
+	Timeout     time.Duration // of a dial with its handshake
+	Window      time.Duration // longest wait for a connection, as the hold time
+	Connections int           // shared connections per identity
+	// Trouble is called, from any goroutine, when a connection to the master of a
+	// generation could not be made or was lost. May be nil.
+	Trouble func(generation uint64, err error)
+}
+
+const (
+	// concurrentDials bounds the stampede on a new master.
+	concurrentDials = 32
+	// idlePinned is how many unused pinned links are kept for each identity.
+	idlePinned = 32
+	// linger is how long a shared link without clients keeps its connection.
+	linger = 30 * time.Second
+	// maxKnown bounds how many accepted identities are remembered.
+	maxKnown = 10_000
+
+	firstBackoff = 10 * time.Millisecond
+	lastBackoff  = 250 * time.Millisecond
+)
+
+// slot names one of the shared links of an identity.
+type slot struct {
+	Identity
+	n int
+}
+
+// Pool holds every upstream connection and moves them all to a new master. Its
+// methods may be called concurrently, but those that move the gate (Close, Open,
+// Retire, GiveUp) only by one goroutine, the conductor.
+type Pool struct {
+	o     Options
+	ctx   context.Context
+	stop  context.CancelFunc
+	gate  atomic.Pointer[Gate]
+	dials chan struct{} // holds a token for each dial under way
+	wg    sync.WaitGroup
+
+	// mu guards the fields below; never held while a link's lock is taken.
+	mu     sync.Mutex
+	shared map[slot]*Link
+	pinned map[*Link]struct{}
+	idle   map[Identity][]*Link
+	known  map[Identity]struct{} // identities that a master has accepted
+	moved  chan struct{}         // closed and renewed whenever the gate moves
+}
+
+// NewPool returns a Pool whose gate is closed.
+func NewPool(o Options) *Pool {
+	if o.Connections < 1 {
+		o.Connections = 1
+	}
+	p := &Pool{
+		o: o, dials: make(chan struct{}, concurrentDials),
+		shared: make(map[slot]*Link), pinned: make(map[*Link]struct{}),
+		idle: make(map[Identity][]*Link), known: make(map[Identity]struct{}),
+		moved: make(chan struct{}),
+	}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.gate.Store(&Gate{})
+	return p
+}
+
+// Gate returns where commands go now.
+func (p *Pool) Gate() *Gate { return p.gate.Load() }
+
+// Shared returns a shared link for id; clients with different n spread over the
+// configured number of them. The caller gives it back with Release.
+func (p *Pool) Shared(id Identity, n uint64) *Link {
+	key := slot{id, int(n % uint64(p.o.Connections))}
+	for {
+		p.mu.Lock()
+		l := p.shared[key]
+		if l == nil {
+			l = &Link{pool: p, id: id}
+			p.shared[key] = l
+		}
+		p.mu.Unlock()
+		l.mu.Lock()
+		if !l.closed {
+			l.users++
+			l.mu.Unlock()
+			return l
+		}
+		l.mu.Unlock()
+		p.remove(l) // closed by its last user or by Redis; make another one
+	}
+}
+
+// Release gives a shared link back.
+func (p *Pool) Release(l *Link) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.users--; l.users == 0 {
+		l.idleSince = time.Now()
+	}
+}
+
+// Pin returns a link that only owner uses, one with a connection already if such
+// a one lies idle. The caller ends it with Unpin or Link.Close.
+func (p *Pool) Pin(id Identity, owner Pinner) *Link {
+	for {
+		p.mu.Lock()
+		n := len(p.idle[id])
+		if n == 0 {
+			l := &Link{pool: p, id: id, pinned: true, owner: owner}
+			p.pinned[l] = struct{}{}
+			p.mu.Unlock()
+			return l
+		}
+		l := p.idle[id][n-1]
+		p.setIdleLocked(id, p.idle[id][:n-1])
+		p.mu.Unlock()
+		if l.own(owner) {
+			return l
+		}
+		l.Close()
+	}
+}
+
+// Unpin gives a pinned link back. Its connection must have no state left that
+// another client could notice: no MULTI, no WATCH, no subscription, no call in
+// flight.
+func (p *Pool) Unpin(l *Link) {
+	p.mu.Lock()
+	room := len(p.idle[l.id]) < idlePinned
+	p.mu.Unlock()
+	if !room || !l.disown() {
+		l.Close()
+		return
+	}
+	p.mu.Lock()
+	p.setIdleLocked(l.id, append(p.idle[l.id], l))
+	p.mu.Unlock()
+}
+
+func (p *Pool) setIdleLocked(id Identity, links []*Link) {
+	if len(links) == 0 {
+		delete(p.idle, id)
+		return
+	}
+	p.idle[id] = links
+}
+
+func (p *Pool) remove(l *Link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.pinned, l)
+	if i := slices.Index(p.idle[l.id], l); i >= 0 {
+		p.setIdleLocked(l.id, slices.Delete(p.idle[l.id], i, i+1))
+	}
+	for n := range p.o.Connections {
+		if key := (slot{l.id, n}); p.shared[key] == l {
+			delete(p.shared, key)
+		}
+	}
+}
+
+// Known says whether a master has accepted id before, so that a client need not
+// wait for a connection to hear so during a hold.
+func (p *Pool) Known(id Identity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.known[id]
+	return ok
+}
+
+// dial makes a connection of identity id to the gate's master.
+func (p *Pool) dial(gate *Gate, id Identity) (net.Conn, error) {
+	select {
+	case p.dials <- struct{}{}:
+		defer func() { <-p.dials }()
+	case <-p.ctx.Done():
+		return nil, p.ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, p.o.Timeout)
+	defer cancel()
+	nc, err := Dial(ctx, p.o.Dial, gate.Addr, id)
+	p.learn(id, err)
+	return nc, err
+}
+
+// Dial connects to addr as id, and returns once the node has proved to be a
+// master that answers, or with a *Rejected, ErrNotMaster, ErrLoading or an error
+// of the network.
+func Dial(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), addr string, id Identity) (net.Conn, error) {
+	nc, err := dial(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := greet(ctx, nc, id); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
+}
+
+func (p *Pool) learn(id Identity, err error) {
+	var rejected *Rejected
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil && len(p.known) < maxKnown:
+		p.known[id] = struct{}{}
+	case errors.As(err, &rejected):
+		delete(p.known, id)
+	}
+}
+
+// trouble reports a failed dial.
+func (p *Pool) trouble(gate *Gate, err error) {
+	if p.o.Trouble != nil && p.ctx.Err() == nil {
+		p.o.Trouble(gate.Generation, err)
+	}
+}
+
+// connEnded reports a lost connection, unless it was given up on purpose.
+func (p *Pool) connEnded(l *Link, c *Conn, err error) {
+	if p.o.Trouble != nil && p.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
+		p.o.Trouble(c.generation, err)
+	}
+}
+
+// backoff waits a little longer after each failed dial, but not past a move of
+// the gate. The wait is jittered, so that many proxies do not knock in step.
+func (p *Pool) backoff(gate *Gate, attempt int) {
+	d := Backoff(attempt)
+	p.mu.Lock()
+	moved := p.moved
+	p.mu.Unlock()
+	if p.gate.Load() != gate {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-moved:
+	case <-p.ctx.Done():
+	}
+}
+
+// Backoff returns how long to wait after failed attempt number n, from 0: from
+// 10 ms doubling to 250 ms, with up to a half more at random.
+func Backoff(n int) time.Duration {
+	d := min(firstBackoff<<min(n, 10), lastBackoff)
+	return d + rand.N(d/2)
+}
+
+// move swaps the gate and tells whoever backs off.
+func (p *Pool) move(gate *Gate) {
+	p.gate.Store(gate)
+	p.mu.Lock()
+	close(p.moved)
+	p.moved = make(chan struct{})
+	p.mu.Unlock()
+}
+
+// links returns all links, pinned and shared.
+func (p *Pool) links() []*Link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]*Link, 0, len(p.shared)+len(p.pinned))
+	for _, l := range p.shared {
+		all = append(all, l)
+	}
+	for l := range p.pinned {
+		all = append(all, l)
+	}
+	return all
+}
+
+// Close shuts the gate: from its return on no call is handed to the network.
+// What is in flight is still answered.
+func (p *Pool) Close() {
+	old := p.gate.Load()
+	p.move(&Gate{Out: old.Out, Addr: old.Addr, Generation: old.Generation})
+	for _, l := range p.links() {
+		l.pause()
+	}
+}
+
+// Open lets commands go to addr, the master of generation. Connections of other
+// generations are given up first; their calls in flight are Lost.
+func (p *Pool) Open(addr string, generation uint64) {
+	p.Retire(generation)
+	p.move(&Gate{Open: true, Addr: addr, Generation: generation})
+	for _, l := range p.links() {
+		l.wake()
+	}
+}
+
+// Retire gives up every connection that was not made under generation.
+func (p *Pool) Retire(generation uint64) {
+	for _, l := range p.links() {
+		l.retire(generation)
+	}
+}
+
+// GiveUp says that the hold time is over: those who wait, and those whose calls
+// were never answered, need wait no longer. The gate must be closed.
+func (p *Pool) GiveUp() {
+	old := p.gate.Load()
+	p.move(&Gate{Out: true, Addr: old.Addr, Generation: old.Generation})
+	for _, l := range p.links() {
+		l.expire()
+	}
+}
+
+// Reap closes shared links that no client has used for a while.
+func (p *Pool) Reap(now time.Time) {
+	for _, l := range p.links() {
+		l.mu.Lock()
+		old := !l.pinned && l.users == 0 && now.Sub(l.idleSince) > linger
+		if old {
+			l.closed = true
+		}
+		l.mu.Unlock()
+		if old {
+			l.Close()
+		}
+	}
+}
+
+// Stop closes every connection and waits for all of the pool's goroutines.
+func (p *Pool) Stop() {
+	p.stop()
+	for _, l := range p.links() {
+		l.Close()
+	}
+	p.wg.Wait()
+}

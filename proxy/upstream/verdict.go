@@ -1,0 +1,64 @@
+package upstream
+
+import "bytes"
+
+// verdict is what an error reply says of the node that sent it.
+type verdict uint8
+
+const (
+	noVerdict verdict = iota // an error like any other: it goes to the client
+	demotes                  // the node is a replica: the command did not run, nor will those behind it
+	refuses                  // the node cannot serve now: this command did not run
+)
+
+// The errors that prove "not executed" and have to do with a failover (Redis
+// 7.0 server.c processCommand, blocked.c disconnectAllBlockedClients): all of
+// them are raised before the command runs.
+var verdicts = []struct {
+	text []byte
+	verdict
+}{
+	{[]byte("-READONLY "), demotes},
+	{[]byte("-MASTERDOWN "), demotes},
+	{[]byte("-UNBLOCKED force unblock"), demotes}, // not "client unblocked via CLIENT UNBLOCK"
+	{[]byte("-EXECABORT Transaction discarded because of: READONLY "), demotes},
+	{[]byte("-EXECABORT Transaction discarded because of: MASTERDOWN "), demotes},
+	{[]byte("-EXECABORT Transaction discarded because of: LOADING "), refuses},
+	{[]byte("-LOADING "), refuses},
+}
+
+// judge reads an error frame.
+func judge(frame []byte) verdict {
+	switch frame[1] {
+	case 'R', 'M', 'U', 'E', 'L':
+	default:
+		return noVerdict
+	}
+	for _, v := range verdicts {
+		if bytes.HasPrefix(frame, v.text) {
+			return v.verdict
+		}
+	}
+	return noVerdict
+}
+
+// The heads of the frames that a subscribed RESP2 connection gets without having
+// asked (Redis 7.0 pubsub.c addReplyPubsubMessage, addReplyPubsubPatMessage).
+var pushHeads = [][]byte{
+	[]byte("*3\r\n$7\r\nmessage\r\n"),
+	[]byte("*4\r\n$8\r\npmessage\r\n"),
+	[]byte("*3\r\n$8\r\nsmessage\r\n"),
+}
+
+// isPush says whether a frame on a connection with subscriptions answers no call.
+func isPush(frame []byte) bool {
+	if frame[0] != '*' {
+		return frame[0] == '>'
+	}
+	for _, head := range pushHeads {
+		if bytes.HasPrefix(frame, head) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,227 @@
+package sentinel
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// When to move.
+//
+// An announcement with a quorum (quorum.go) is followed once ROLE at its address
+// says master:
+//
+//   - at a higher epoch: at once. That is a failover.
+//   - at the same epoch but another address: at once. An operator has pointed the
+//     name at another node (SENTINEL REMOVE and MONITOR both start at epoch 0).
+//   - at a lower epoch: only if a majority of the configured Sentinels says so,
+//     every configured one that answers agrees, and this has stood for
+//     backwardFor. Epochs go back when an operator does REMOVE and MONITOR; they
+//     also seem to when Sentinels start from old files, until a hello message
+//     (every 2 s) corrects them. In the latter case the old master still says
+//     ROLE master for about 10 s, so nothing but time tells the two apart.
+//
+// ROLE alone is never a reason: an old master says master for about 10 s after a
+// switch, and a replica that was promoted by a leader that died may say so for
+// good while Sentinel promotes another one (semantics.md 1.2 f).
+//
+// A node is asked for its ROLE only after a quorum has announced it, so that no
+// single Sentinel can make us send RolePassword to an address of its choice.
+
+const (
+	backwardFor = 3 * time.Second
+	// roleGap is the time between an answer that is not "master" and the next
+	// question, roleGapLater the same once that has gone on for roleSlowAfter.
+	roleGap       = 30 * time.Millisecond
+	roleGapLater  = 250 * time.Millisecond
+	roleSlowAfter = 10 * time.Second
+)
+
+// purpose is why a node is asked for its ROLE.
+type purpose uint8
+
+const (
+	toSwitch purpose = iota
+	toRelease
+	toCheck // the data path doubts the followed master
+)
+
+// asking is one target's ROLE question, asked again until it is settled.
+type asking struct {
+	target
+	purpose  purpose
+	id       uint64
+	began    time.Time
+	inFlight bool
+	next     time.Time // when to ask again; zero: at once
+	last     role
+	detail   string
+	mute     bool // "cannot say" has been logged
+}
+
+// candidate gives the announcement that ought to be followed instead of the
+// present one. ok is false if there is none, or none yet.
+func (s *state) candidate(now time.Time) (target, bool) {
+	q := s.count()
+	if !q.ok || (s.generation > 0 && q.target == s.followed) {
+		s.backwardSince = time.Time{}
+		return target{}, false
+	}
+	if s.generation == 0 || q.epoch >= s.followed.epoch {
+		s.backwardSince = time.Time{}
+		return q.target, true
+	}
+	if !q.base || !s.unanimous(q.target) {
+		s.backwardSince = time.Time{}
+		return target{}, false
+	}
+	if s.backwardSince.IsZero() || s.backward != q.target {
+		s.backward, s.backwardSince = q.target, now
+		s.log(zapcore.WarnLevel, "all sentinels announce a lower epoch, waiting for it to stand",
+			zap.String("master", q.addr), zap.Uint64("epoch", q.epoch),
+			zap.Uint64("followed_epoch", s.followed.epoch), zap.Duration("wait", backwardFor))
+	}
+	return q.target, now.Sub(s.backwardSince) >= backwardFor
+}
+
+// unanimous: every configured Sentinel that answers announces t.
+func (s *state) unanimous(t target) bool {
+	for _, m := range s.configured() {
+		if m.up && !m.answer.announces(t) {
+			return false
+		}
+	}
+	return true
+}
+
+// pursue asks for the ROLE that is wanted now and acts upon the answer. It
+// returns true if it has changed whom we follow or whether we hold.
+func (s *state) pursue(now time.Time) bool {
+	t, why, wanted := s.want(now)
+	if !wanted {
+		s.asking = nil
+		return false
+	}
+	if s.asking == nil || s.asking.target != t || s.asking.purpose != why {
+		s.asking = &asking{target: t, purpose: why, began: now}
+		if why == toSwitch && s.generation > 0 {
+			s.note(now, "a majority announces "+t.addr, "")
+		}
+	}
+	a := s.asking
+	if s.settled(a, now) {
+		s.asking = nil
+		return true
+	}
+	if s.asking != nil && !a.inFlight && !now.Before(a.next) {
+		s.lastRole++
+		a.id, a.inFlight = s.lastRole, true
+		s.emit(askRole{id: a.id, addr: t.addr})
+	}
+	return false
+}
+
+// want says whose ROLE matters now, and for what.
+func (s *state) want(now time.Time) (target, purpose, bool) {
+	if t, ok := s.candidate(now); ok {
+		return t, toSwitch, true
+	}
+	if s.hold != nil {
+		if ok, _ := s.releasable(now); ok {
+			return s.followed, toRelease, true
+		}
+		return target{}, 0, false
+	}
+	if s.wantRole {
+		return s.followed, toCheck, true
+	}
+	return target{}, 0, false
+}
+
+// settled acts upon the last answer of a, and returns true if that settled it.
+func (s *state) settled(a *asking, now time.Time) bool {
+	if a.inFlight || a.last == roleUnasked {
+		return false
+	}
+	switch a.purpose {
+	case toSwitch:
+		if a.last != roleMaster && a.last != roleCannotSay {
+			return false
+		}
+		s.follow(a.target, now)
+		return true
+	case toRelease:
+		_, strict := s.releasable(now)
+		if a.last == roleMaster || a.last == roleCannotSay && !strict && s.hold.cause != causeReplica {
+			s.endHold(now)
+			return true
+		}
+		return false
+	default:
+		s.wantRole = false
+		if a.last == roleReplica {
+			s.beginHold(causeReplica, s.followed.addr+" says that it is a replica", now)
+		}
+		return true
+	}
+}
+
+func (s *state) onRoleSaid(in roleSaid, now time.Time) {
+	a := s.asking
+	if a == nil || !a.inFlight || a.id != in.id {
+		return // nobody wants to know any more
+	}
+	a.inFlight = false
+	if a.last != in.role && in.role != roleMaster {
+		level := zapcore.InfoLevel
+		if in.role == roleCannotSay {
+			level = zapcore.WarnLevel
+		}
+		s.log(level, "role of the announced master", zap.String("master", a.addr),
+			zap.Stringer("role", in.role), zap.String("detail", in.detail))
+	}
+	a.last, a.detail = in.role, in.detail
+	gap := roleGap
+	if now.Sub(a.began) > roleSlowAfter {
+		gap = roleGapLater
+	}
+	a.next = now.Add(gap)
+}
+
+// follow makes t the master that the data path works by.
+func (s *state) follow(t target, now time.Time) {
+	from, held := s.followed, time.Duration(0)
+	if s.hold != nil {
+		held = now.Sub(s.hold.since)
+	}
+	first := s.generation == 0
+	s.generation++
+	s.followed = t
+	s.hold, s.wantRole, s.backwardSince = nil, false, time.Time{}
+	q := s.count()
+	s.serving = fmt.Sprintf("announced by %d of %d Sentinels", q.votes, q.voters)
+	s.note(now, "follow "+t.addr, "")
+	for _, m := range s.members {
+		if m.claim.what != "" && m.claim.subject == from.addr {
+			m.distrustUntil, m.distrust = time.Time{}, 0
+		}
+		m.agreed = m.answer.announces(t)
+	}
+	if first {
+		s.log(zapcore.InfoLevel, "master found", zap.String("master", t.addr), zap.Uint64("epoch", t.epoch), zap.String("by", s.serving))
+		s.trail = nil
+		return
+	}
+	s.switches = append(s.switches, Switch{At: now, From: from.addr, To: t.addr, Epoch: t.epoch,
+		Generation: s.generation, HeldMS: held.Milliseconds(), Phases: s.trail})
+	s.switches = s.switches[max(0, len(s.switches)-maxSwitches):]
+	s.trail = nil
+	s.mood.oddFor(now, oddAfterEvent)
+	s.emit(countSwitch{})
+	s.emit(askSentinel{})
+	s.log(zapcore.WarnLevel, "switch", zap.String("from", from.addr), zap.String("to", t.addr),
+		zap.Uint64("from_epoch", from.epoch), zap.Uint64("epoch", t.epoch),
+		zap.Uint64("generation", s.generation), zap.Duration("held", held), zap.String("by", s.serving))
+}

@@ -1,0 +1,103 @@
+package failover
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if program.dir != "" {
+			_ = os.RemoveAll(program.dir)
+		}
+		if err := results.write(os.Getenv("STEADIS_RESULTS")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+		os.Exit(code)
+	}))
+}
+
+// program is the steadis under test, built once, without the race detector: these
+// are measurements (the scenario tests look for races).
+var program struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+func steadisBinary(t *testing.T) string {
+	t.Helper()
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "steadis-failover-"); program.err != nil {
+			return
+		}
+		program.path = filepath.Join(program.dir, "steadis")
+		build := exec.Command("go", "build", "-o", program.path, "steadis/cmd/steadis")
+		if out, err := build.CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return program.path
+}
+
+// rounds is how often each failover is repeated.
+func rounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("STEADIS_ROUNDS")
+	if text == "" {
+		return 2
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("STEADIS_ROUNDS=%q: want a number from 1", text)
+	}
+	return n
+}
+
+// table collects the measured figures of all tests.
+type table struct {
+	mu   sync.Mutex // guards rows
+	rows []row
+}
+
+type row struct{ what, figure, bound string }
+
+var results table
+
+// record adds a figure and prints it.
+func (tab *table) record(t *testing.T, what, bound, format string, args ...any) {
+	t.Helper()
+	r := row{what, fmt.Sprintf(format, args...), bound}
+	t.Logf("%s: %s (bound: %s)", r.what, r.figure, r.bound)
+	tab.mu.Lock()
+	defer tab.mu.Unlock()
+	tab.rows = append(tab.rows, r)
+}
+
+func (tab *table) write(path string) error {
+	if path == "" {
+		return nil
+	}
+	text := fmt.Sprintf("# Failover figures\n\nMeasured by `make failover` on %s, %s/%s, %d cores (shared with Redis, Sentinel and the load), %s.\n"+
+		"Real redis-server and Sentinel processes on loopback: a master, 2 replicas, 3 Sentinels, down-after 1 s.\n\n"+
+		"| what | measured | bound |\n|---|---|---|\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	for _, r := range tab.rows {
+		text += fmt.Sprintf("| %s | %s | %s |\n", r.what, r.figure, r.bound)
+	}
+	return os.WriteFile(path, []byte(text), 0o644)
+}
