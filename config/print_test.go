@@ -122,4 +122,9 @@ func TestNearest(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
+	for pair, want := range map[[2]string]int{{"hodl", "hold"}: 1, {"hold", "hold"}: 0, {"", "hold"}: 4, {"hld", "hold"}: 1, {"gold", "hold"}: 1, {"ohdl", "hold"}: 2} {
+		if got := distance(pair[0], pair[1]); got != want {
+			t.Errorf("%q: got %d, want %d", pair, got, want)
+		}
+	}
 }

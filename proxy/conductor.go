@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -153,7 +154,10 @@ func (c *conductor) heartbeat(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		c.lostPilot(fmt.Errorf("no answer to PING within %v", c.o.Upstream.Heartbeat))
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer to PING within %v", c.o.Upstream.Heartbeat)
+		}
+		c.lostPilot(err)
 	case <-c.o.Board.Replaced(c.view):
 		cancel()
 		<-answer

@@ -197,8 +197,12 @@ func (s *Session) wait(link *upstream.Link) {
 // holdAll counts everything that is not sent as held.
 func (s *Session) holdAll() {
 	for i := 0; i < s.queue.Len(); i++ {
-		if r := *s.queue.At(i); r.state == unsent {
+		switch r := *s.queue.At(i); {
+		case r.state == unsent:
 			s.holdOne(r)
+		case r.role == rolePing && !s.enter(r): // it waits for those before it
+			r.role = roleCommand
+			s.settleRefused(r, s.server.errFull)
 		}
 	}
 	s.answerReady()
@@ -243,10 +247,10 @@ func (s *Session) refuseAll(why hold.Refusal, reply []byte) {
 	for i := range s.queue.Len() {
 		r := *s.queue.At(i)
 		switch {
-		case r.state != unsent:
-		case r.role == rolePing || r.info.Verb == command.Ping && s.tx == nil && s.sub == nil:
+		case r.role == rolePing || r.state == unsent && r.info.Verb == command.Ping && s.tx == nil && s.sub == nil:
 			s.leave(r, func(n int) { s.server.hold.Refuse(n, why) })
 			r.role, r.state = rolePing, done
+		case r.state != unsent:
 		default:
 			s.refuse(r, why, reply)
 		}

@@ -205,6 +205,7 @@ func (s *Session) answerReady() {
 // pop removes the first request, which has been answered.
 func (s *Session) pop() {
 	r := s.queue.Pop()
+	s.leave(r, s.server.hold.Release)
 	if s.next > 0 {
 		s.next--
 	}

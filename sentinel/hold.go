@@ -35,6 +35,11 @@ import (
 //     a claim of its own, a newer epoch). So an automatic failover led by a
 //     distrusted Sentinel is held for all the same, since the others see s_down.
 //
+// This bounds a lie for as long as a majority of the others answers. If they do
+// not, one Sentinel can hold for good: then nobody is left to tell an isolated
+// Sentinel from the only one that survived, and serving a master that may have
+// been deposed loses writes.
+//
 // What this costs: a forced failover whose leader is stuck for more than loneFor
 // in one step, or is distrusted, may promote its replica while we serve the old
 // master. Writes are then at risk until the others switch, as without any hold.
@@ -220,7 +225,6 @@ func (s *state) expireClaims(now time.Time) {
 // ROLE is asked afterwards, by the release.
 func (s *state) disproved(ms []*member, now time.Time) bool {
 	claiming := make(map[*member]bool)
-	own := 0
 	var last time.Time
 	for _, m := range ms {
 		if now.Before(m.claim.due()) {
@@ -230,14 +234,13 @@ func (s *state) disproved(ms []*member, now time.Time) bool {
 		if m.claim.since.After(last) {
 			last = m.claim.since
 		}
-		if !m.learned {
-			own++
-		}
 	}
 	electors := s.electors()
-	fine := 0
+	own, fine := 0, 0
 	for _, m := range electors {
-		if !claiming[m] && s.fine(m, last) {
+		if claiming[m] {
+			own++
+		} else if s.fine(m, last) {
 			fine++
 		}
 	}
@@ -297,7 +300,7 @@ func (s *state) releasable(now time.Time) (ok, strict bool) {
 	newer, up, same := false, false, false
 	var lost time.Time
 	for _, m := range s.members {
-		newer = newer || s.newer(m.answer)
+		newer = newer || s.newer(m.answer) && !m.claim.ignored
 		up = up || m.up
 		same = same || m.up && m.answer.announces(s.followed)
 		if m.downSince.After(lost) {
@@ -306,8 +309,8 @@ func (s *state) releasable(now time.Time) (ok, strict bool) {
 	}
 	switch {
 	case newer:
-		// Somebody has announced a later epoch: then only a quorum can say that
-		// the followed master is still the one.
+		// Somebody has announced a later epoch and has not been disproved: then
+		// only a quorum can say that the followed master is still the one.
 		q := s.count()
 		return q.ok && q.target == s.followed, false
 	case up:

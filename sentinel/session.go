@@ -24,6 +24,7 @@ type session struct {
 	report  func(ctx context.Context, in input)
 	wake    chan struct{} // capacity 1: ask now, or once more after this question
 	pace    atomic.Int64  // time between two questions, ns
+	hurry   chan struct{} // capacity 1: pace has become shorter
 	cancel  context.CancelFunc
 	// ready is closed when the first attempt to subscribe has ended either way.
 	ready chan struct{}
@@ -32,7 +33,7 @@ type session struct {
 
 func newSession(o *Options, addr string, learned bool, report func(context.Context, input)) *session {
 	s := &session{o: o, addr: addr, learned: learned, report: report,
-		wake: make(chan struct{}, 1), ready: make(chan struct{})}
+		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ready: make(chan struct{})}
 	s.pace.Store(int64(o.Poll))
 	return s
 }
@@ -53,10 +54,13 @@ func (s *session) poke() {
 	}
 }
 
-// setPace changes the time between two questions; a shorter one counts at once.
+// setPace changes the time between two questions; a shorter one counts from now.
 func (s *session) setPace(every time.Duration) {
 	if old := s.pace.Swap(int64(every)); int64(every) < old {
-		s.poke()
+		select {
+		case s.hurry <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -153,6 +157,9 @@ func (s *session) converse(ctx context.Context, back *backoff) error {
 		select {
 		case <-timer.C:
 		case <-s.wake:
+		case <-s.hurry:
+			timer.Reset(jitter(time.Duration(s.pace.Load())))
+			continue
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -103,64 +104,77 @@ func TestServeSaysThatTheAddressIsTaken(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := startServe(t, ctx)
-	code, _, stderr := steadis(t.Context(), nil, "serve", "--listen", "127.0.0.1:0", "--admin", r.admin, "--sentinel", "127.0.0.1:1", "--master", "m")
+	socket := filepath.Join(t.TempDir(), "s")
+	code, _, stderr := steadis(t.Context(), nil, "serve", "--listen", "unix:"+socket, "--admin", r.admin, "--sentinel", "127.0.0.1:1", "--master", "m")
 	if code != 1 || !strings.Contains(stderr, "cannot listen on "+r.admin+": another program has this address (`ss -ltnp` shows which); stop it, or choose another address") {
 		t.Errorf("got %d: %s", code, stderr)
 	}
+	if _, err := os.Lstat(socket); err == nil {
+		t.Error("the clients' listener stayed open")
+	}
 	cancel()
 	<-r.code
+}
+
+// realDeployment starts a master, a replica and three Sentinels that ask for
+// passwords, and gives its master's address and the variables that name it.
+func realDeployment(ctx context.Context, t *testing.T) (master string, environ []string) {
+	t.Helper()
+	deployment, err := topology.Start(ctx, topology.Options{Replicas: 1, Password: "nodesecret", SentinelPassword: "sentinelsecret", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := deployment.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var sentinels []string
+	for _, s := range deployment.Sentinels {
+		sentinels = append(sentinels, s.Addr())
+	}
+	return deployment.Nodes[0].Addr(), []string{
+		"STEADIS_SENTINEL=" + strings.Join(sentinels, ","), "STEADIS_MASTER=mymaster",
+		"STEADIS_SENTINEL_AUTH_PASSWORD=sentinelsecret", "STEADIS_UPSTREAM_PASSWORD=nodesecret", "STEADIS_LIMITS_CLIENTS=100",
+	}
 }
 
 // TestServeAndCheckOnARealDeployment runs both on three real Sentinels.
 func TestServeAndCheckOnARealDeployment(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	deployment, err := topology.Start(ctx, topology.Options{Replicas: 1, Password: "nodesecret", SentinelPassword: "sentinelsecret", Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := deployment.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	var sentinels []string
-	for _, s := range deployment.Sentinels {
-		sentinels = append(sentinels, s.Addr())
-	}
-	environ := []string{"STEADIS_SENTINEL=" + strings.Join(sentinels, ","), "STEADIS_MASTER=mymaster",
-		"STEADIS_SENTINEL_AUTH_PASSWORD=sentinelsecret", "STEADIS_UPSTREAM_PASSWORD=nodesecret"}
+	master, environ := realDeployment(ctx, t)
 	socket := filepath.Join(t.TempDir(), "s")
-	free, err := topology.FreeAddr()
+	admin, err := topology.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	code, stdout, stderr := steadis(ctx, environ, "check", "--listen", "127.0.0.1:0,unix:"+socket, "--admin", free, "--limits-clients", "100")
-	for _, want := range []string{"SENTINEL ", deployment.Nodes[0].Addr() + ", announced by at least 2 of 3 Sentinels", "says: master", "free", "\nserve would work.\n"} {
-		if code != 0 || !strings.Contains(stdout, want) {
-			t.Fatalf("check ended with %d and lacks %q:\n%s%s", code, want, stdout, stderr)
+	check := func(code int, want string, args ...string) {
+		t.Helper()
+		got, stdout, stderr := steadis(ctx, environ, append([]string{"check"}, args...)...)
+		if got != code || !strings.Contains(stdout, want) {
+			t.Errorf("check %q ended with %d, want %d and %q:\n%s%s", args, got, code, want, stdout, stderr)
 		}
 	}
-	code, stdout, _ = steadis(ctx, append(environ, "STEADIS_MASTER=other"), "check", "--listen", "127.0.0.1:0", "--admin", "", "--json")
-	var report checkReport
-	if err := json.Unmarshal([]byte(stdout), &report); code != 1 || err != nil || report.OK || !strings.Contains(report.Problem, "no Sentinel monitors a master of that name") {
-		t.Errorf("check of an unknown name: %d, %v\n%s", code, err, stdout)
-	}
+	check(0, master+", announced by at least 2 of 3 Sentinels", "--listen", "127.0.0.1:0,unix:"+socket, "--admin", admin)
+	check(0, "says: master", "--listen", "127.0.0.1:0", "--admin", admin)
+	check(0, "\nserve would work.\n", "--listen", "127.0.0.1:0", "--admin", "")
+	check(0, `"ok": true`, "--listen", "127.0.0.1:0", "--admin", "", "--json")
+	check(1, "no Sentinel monitors a master of that name", "--listen", "127.0.0.1:0", "--admin", "", "--master", "other")
+	check(1, "NOT OK: cannot listen on "+master+": another program has this address", "--listen", master, "--admin", "")
+	check(1, "too few for limits.clients 1000000000", "--listen", "127.0.0.1:0", "--admin", "", "--limits-clients", "1000000000")
+	check(1, "check the addresses, the password", "--listen", "127.0.0.1:0", "--admin", "", "--sentinel-auth-password", "wrong")
 
 	serving, stop := context.WithCancel(ctx)
 	defer stop()
 	ended, log := make(chan int, 1), &output{}
 	go func() {
-		ended <- Main(serving, []string{"serve", "--listen", "unix:" + socket, "--admin", free}, environ, io.Discard, log)
+		ended <- Main(serving, []string{"serve", "--listen", "unix:" + socket, "--admin", admin}, environ, io.Discard, log)
 	}()
-	if err := awaitReady(ctx, free); err != nil {
+	if err := awaitReady(ctx, admin); err != nil {
 		t.Errorf("%v\n%s", err, log)
 	}
-	code, stdout, _ = steadis(ctx, environ, "check", "--listen", "unix:"+socket, "--admin", free, "--limits-clients", "100")
-	if code != 0 || !strings.Contains(stdout, "in use; a steadis runs here already") {
-		t.Errorf("check next to serve ended with %d:\n%s", code, stdout)
-	}
+	check(0, "in use; a steadis runs here already", "--listen", "unix:"+socket, "--admin", admin)
 	stop()
 	if code := <-ended; code != 0 {
 		t.Errorf("serve ended with %d:\n%s", code, log)

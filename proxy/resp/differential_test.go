@@ -2,6 +2,7 @@ package resp
 
 import (
 	"io"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func direct(t *testing.T, socket, in string) string {
 // guarded sends in through a Guard, and what it hands out to Redis.
 func guarded(t *testing.T, socket, in string, size int, unauth bool) string {
 	t.Helper()
-	g := NewGuard(&pieces{data: []byte(in), next: always(size)}, Limits{MaxArgs: 1 << 31})
+	g := NewGuard(&pieces{data: []byte(in), next: always(size)}, Limits{MaxArgs: math.MaxInt32})
 	g.SetUnauthenticated(unauth)
 	cmds, err := drain(g)
 	var through []byte

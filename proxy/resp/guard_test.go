@@ -17,7 +17,7 @@ import (
 )
 
 // drain reads all commands through g with redcon's reader and returns them and the
-// error that ended it. AUTH authenticates.
+// error that ended it. AUTH authenticates, unless its password is wrong.
 func drain(g *Guard) (cmds [][]string, err error) {
 	rd := redcon.NewReader(g)
 	for {
@@ -33,7 +33,7 @@ func drain(g *Guard) (cmds [][]string, err error) {
 			if !bytes.Equal(c.Raw, AppendCommand(nil, args...)) {
 				return cmds, fmt.Errorf("not canonical: %q", c.Raw)
 			}
-			if strings.EqualFold(args[0], "auth") {
+			if strings.EqualFold(args[0], "auth") && args[len(args)-1] != "wrong" {
 				g.SetUnauthenticated(false)
 			}
 			cmds = append(cmds, args)

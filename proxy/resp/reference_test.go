@@ -30,7 +30,7 @@ func (r *reference) run() (cmds [][]string, fault string) {
 		if len(args) == 0 {
 			continue
 		}
-		if strings.EqualFold(args[0], "auth") {
+		if strings.EqualFold(args[0], "auth") && args[len(args)-1] != "wrong" {
 			r.unauth = false
 		}
 		r.cmds = append(r.cmds, args)

@@ -192,22 +192,24 @@ func (s *Scanner) number(c byte) {
 	s.at, s.kind, s.neg, s.seen, s.num = inNumber, c, false, 0, 0
 }
 
-// digit reads a byte of a length: -1, digits without leading zero, or '?'.
+// digit reads a byte of a length: digits without leading zero, and where it is
+// allowed -1 or '?'.
 func (s *Scanner) digit(c byte) {
 	const mostDigits = 18 // cannot overflow
 	switch {
-	case c >= '0' && c <= '9':
-		if s.seen == mostDigits || s.seen > 0 && s.num == 0 {
-			s.fail("bad length of %q", s.kind)
-			return
+	case s.neg && s.seen == 0:
+		if c != '1' {
+			s.fail("negative length of %q", s.kind)
 		}
+		s.seen++
+	case c >= '0' && c <= '9' && !s.neg && s.seen < mostDigits && (s.seen == 0 || s.num > 0):
 		s.num = s.num*10 + int64(c-'0')
 		s.seen++
 	case c == '\r' && s.seen > 0:
 		s.at = numberEnd
-	case c == '-' && s.seen == 0 && !s.neg:
+	case c == '-' && s.seen == 0 && (s.kind == '$' || s.kind == '*'):
 		s.neg = true
-	case c == '?' && s.seen == 0 && !s.neg && s.mayStream():
+	case c == '?' && s.seen == 0 && s.mayStream():
 		s.at = inStream
 	default:
 		s.fail("bad length of %q", s.kind)
@@ -216,11 +218,7 @@ func (s *Scanner) digit(c byte) {
 
 // size acts on a length that is complete.
 func (s *Scanner) size() (ended bool) {
-	if s.neg {
-		if s.num != 1 || s.kind != '$' && s.kind != '*' {
-			s.fail("negative length of %q", s.kind)
-			return false
-		}
+	if s.neg { // -1: a null
 		s.at = atType
 		return true
 	}

@@ -219,7 +219,7 @@ func length(b []byte) (n, at int, err error) {
 				return 0, 0, err
 			}
 		}
-		if len(b) == 1 || len(b) == 2 && b[1] == '-' { // the Scanner fails once it is sure
+		if len(b) == 1 {
 			return 0, 0, errShort
 		}
 		return 0, 0, ErrMalformed

@@ -42,8 +42,11 @@ func SplitCommand(raw []byte) [][]byte {
 		if body == 0 || n > len(raw)-body-2 {
 			return nil
 		}
-		args = append(args, raw[body:body+n:body+n])
 		i = body + n + 2
+		if raw[i-2] != '\r' || raw[i-1] != '\n' {
+			return nil
+		}
+		args = append(args, raw[body:body+n:body+n])
 	}
 	if i != len(raw) {
 		return nil

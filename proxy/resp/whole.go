@@ -36,8 +36,8 @@ func (l *Limits) whole(b []byte, unauth bool) int {
 }
 
 // canonicalNumber reads digits and CRLF at b[i:]. next is the place after them,
-// or 0 if they are not there whole, or not without sign and leading zero, or have
-// more than 9 digits.
+// or 0 if they are not there whole, or not without sign and leading zero, or are
+// more than fit.
 func canonicalNumber(b []byte, i int) (n, next int) {
 	if i+2 < len(b) && b[i+1] == '\r' && b[i+2] == '\n' {
 		if c := b[i] - '0'; c <= 9 {
@@ -48,16 +48,18 @@ func canonicalNumber(b []byte, i int) (n, next int) {
 	if i >= len(b) || b[i] == '0' {
 		return 0, 0
 	}
-	const mostDigits = 9
+	const mostDigits = 18 // cannot overflow
+	var v int64
 	for k := i; k < len(b) && k <= i+mostDigits; k++ {
 		c := b[k] - '0'
 		if c > 9 {
-			if k == i || b[k] != '\r' || k+1 >= len(b) || b[k+1] != '\n' {
+			n = int(v)
+			if k == i || b[k] != '\r' || k+1 >= len(b) || b[k+1] != '\n' || int64(n) != v {
 				return 0, 0
 			}
 			return n, k + 2
 		}
-		n = n*10 + int(c)
+		v = v*10 + int64(c)
 	}
 	return 0, 0
 }

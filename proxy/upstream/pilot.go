@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"steadis/proxy/resp"
@@ -54,7 +53,8 @@ func (p *Pilot) Ask(ctx context.Context, args ...string) error {
 	select {
 	case fate := <-q.answered:
 		if fate != answered {
-			return errors.New("upstream: the connection was lost before it answered")
+			<-p.gone
+			return p.err
 		}
 		return nil
 	case <-ctx.Done():

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -37,9 +38,12 @@ func TestPlainRedisLosesWrites(t *testing.T) {
 		t.Errorf("containsWrite is blind:\n%s", stats)
 	}
 	must(t, d.Demote(ctx)) // closes the writers' connections, as Sentinel would
-	for load.Live().Refused == 0 && load.Live().Dropped == 0 {
-		must(t, ctx.Err())
-	}
+	poll(ctx, t, "the writers to notice", func() error {
+		if live := load.Live(); live.Refused == 0 && live.Dropped == 0 {
+			return fmt.Errorf("%+v", live)
+		}
+		return nil
+	})
 	reads := reader.Stop()
 	record := load.Stop(time.Second)
 	must(t, d.AwaitSettled(ctx))

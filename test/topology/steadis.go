@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +25,8 @@ type SteadisOptions struct {
 	Run func(ctx context.Context, args []string) error
 	// Args follow "serve --listen ... --admin ...".
 	Args []string
-	// Env are additional environment variables ("STEADIS_HOLD=2s").
+	// Env are additional environment variables ("STEADIS_HOLD=2s"). Those of this
+	// process reach steadis too, except its own STEADIS_* ones.
 	Env []string
 	// Dir is where the log goes; it must exist.
 	Dir string
@@ -70,7 +72,7 @@ func RunSteadis(ctx context.Context, o SteadisOptions) (*Steadis, error) {
 	args := append([]string{"serve", "--listen", listen, "--admin", admin}, o.Args...)
 	if o.Run != nil {
 		s.runHere(o.Run, args)
-	} else if s.proc, err = startProcess(o.Binary, args, append(os.Environ(), o.Env...), o.Dir, s.log); err != nil {
+	} else if s.proc, err = startProcess(o.Binary, args, append(cleanEnviron(), o.Env...), o.Dir, s.log); err != nil {
 		return nil, err
 	}
 	path := "/readyz"
@@ -81,6 +83,12 @@ func RunSteadis(ctx context.Context, o SteadisOptions) (*Steadis, error) {
 		return nil, errors.Join(err, s.Stop(), fmt.Errorf("log of steadis:\n%s", s.LogTail()))
 	}
 	return s, nil
+}
+
+// cleanEnviron is our environment without what would configure steadis, or what
+// steadis would refuse as unknown.
+func cleanEnviron() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "STEADIS_") })
 }
 
 func (s *Steadis) runHere(run func(context.Context, []string) error, args []string) {

@@ -1,0 +1,40 @@
+# `make help` lists the targets. Nothing but Go, make and a Debian or Ubuntu is
+# taken for granted: test/setup.sh installs what else is missing.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 5s
+ROUNDS      ?= 20
+DEMO        ?=
+
+.PHONY: help build demo test failover fuzz lint clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/steadis
+	$(GO) build -o bin/steadis ./cmd/steadis
+
+demo: ## a deployment on this machine loses its master under load (DEMO="--kind freeze --keep")
+	@test/setup.sh
+	@$(GO) build -o bin/steadis ./cmd/steadis
+	@bin/steadis demo $(DEMO)
+
+test: ## every test with the race detector, each fuzz target for FUZZTIME, no process left behind
+	@test/setup.sh --tests
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh all
+
+failover: ## the failover figures, ROUNDS times each, recorded in test/failover/RESULTS.md
+	@test/setup.sh --tests
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" test/suite.sh failover
+
+fuzz: ## each fuzz target for FUZZTIME
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt -w is needed for:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+clean: ## remove what was built
+	rm -rf bin report.html report.json

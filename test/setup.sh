@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs what the tests and the demo need and this machine lacks, from the
+# distribution (Debian, Ubuntu). With nothing missing it does nothing at all.
+#
+#   test/setup.sh          redis-server (it is Sentinel as well)
+#   test/setup.sh --tests  and python3-redis, with which a test checks what a client library sees,
+#                          and a C compiler, which the race detector needs
+#
+# The packages start a system Redis when they are installed. While we install, a
+# policy forbids that; afterwards it is gone. What ran before is not touched.
+set -euo pipefail
+
+policy=/usr/sbin/policy-rc.d
+placed_policy=
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+remove_policy() {
+  if [ -n "$placed_policy" ]; then as_root rm -f "$policy"; fi
+}
+
+forbid_service_starts() {
+  if [ -e "$policy" ]; then return; fi # there is one already: it is not ours to change
+  placed_policy=yes
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+}
+
+missing() {
+  command -v redis-server >/dev/null || echo redis-server
+  if [ "${1:-}" = --tests ]; then
+    /usr/bin/python3 -c 'import redis' 2>/dev/null || echo python3-redis
+    command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev
+  fi
+}
+
+main() {
+  local packages
+  packages=$(missing "${1:-}")
+  if [ -z "$packages" ]; then return; fi
+  packages=$(echo $packages)
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: please install: $packages (this script knows only apt-get)" >&2
+    exit 1
+  fi
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    echo "setup: not root and no sudo; please install: $packages" >&2
+    exit 1
+  fi
+  echo "setup: installing $packages" >&2
+  trap remove_policy EXIT
+  forbid_service_starts
+  as_root apt-get update -qq
+  # shellcheck disable=SC2086 # several words on purpose
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
+}
+
+main "$@"

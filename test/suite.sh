@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Runs the tests: all | failover | fuzz. `make test` and `make failover` call it.
+# Whatever it runs carries a mark in its environment, by which processes that
+# outlived their test are found at the end.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+go=${GO:-go}
+mark=TEST_RUN_MARK=steadis-$$-$(date +%s)
+
+section() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
+
+marked() { env "$mark" "$@"; }
+
+# The failover tests measure time, so they do not run beside other packages.
+unit_tests() {
+  section "tests with the race detector"
+  local packages
+  packages=$("$go" list ./... | grep -v '/test/failover$')
+  # shellcheck disable=SC2086 # one word a package
+  marked "$go" test -race -timeout 10m $packages
+}
+
+failover_tests() {
+  section "failover tests against real processes"
+  marked "$go" test -race -count=1 -timeout 15m ./test/failover
+}
+
+failover_figures() {
+  section "failover figures, ${ROUNDS:?} rounds"
+  local recorded=test/failover/RESULTS.md status=0
+  marked env STEADIS_ROUNDS="$ROUNDS" STEADIS_RESULTS="$PWD/$recorded" \
+    "$go" test -count=1 -v -timeout "$((20 + ROUNDS * 4))m" ./test/failover || status=$?
+  section "$recorded"
+  cat "$recorded"
+  return "$status"
+}
+
+fuzz_targets() {
+  section "fuzz targets, ${FUZZTIME:=5s} each"
+  local package target
+  grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u | while read -r package; do
+    grep -h '^func Fuzz' "$package"/*_test.go | sed 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/' | while read -r target; do
+      echo "-- $package $target"
+      marked "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" "$package" </dev/null
+    done
+  done
+}
+
+# A process that is just ending gets a moment; what is still there then is left.
+leftovers() {
+  section "processes left behind"
+  local left
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    left=$(grep -lsa -- "$mark" /proc/[0-9]*/environ || true)
+    if [ -z "$left" ]; then
+      echo none
+      return
+    fi
+    sleep 0.2
+  done
+  echo "$left" | cut -d/ -f3 | while read -r pid; do
+    printf '%s %s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null || true)"
+  done
+  return 1
+}
+
+case "${1:-}" in
+  all) unit_tests; failover_tests; fuzz_targets; leftovers ;;
+  failover) failover_figures; leftovers ;;
+  fuzz) fuzz_targets; leftovers ;;
+  *) echo "usage: $0 all|failover|fuzz" >&2; exit 2 ;;
+esac
+section "done"
