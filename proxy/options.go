@@ -54,7 +54,7 @@ type Options struct {
 
 	Upstream UpstreamOptions
 	Limits   Limits
-	Drain    time.Duration // longest time that a shutdown waits for commands under way
+	Drain    time.Duration // longest time that a shutdown waits for commands under way; 0 does not wait
 }
 
 // UpstreamOptions are about the connections to the master.
@@ -94,7 +94,6 @@ func (o Options) orDefaults() Options {
 	fill(&o.Limits.Output, 64<<20)
 	fill(&o.Limits.QueryMemory, 256<<20)
 	fill(&o.Limits.Bulk, 512<<20)
-	fill(&o.Drain, 10*time.Second)
 	return o
 }
 

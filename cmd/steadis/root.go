@@ -31,6 +31,7 @@ var commands = []func(*env) *cobra.Command{
 	newServeCommand,
 	newCheckCommand,
 	newConfigCommand,
+	newDemoCommand,
 	newHealthCommand,
 	newVersionCommand,
 }

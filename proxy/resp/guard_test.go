@@ -72,6 +72,10 @@ func TestGuard(t *testing.T) {
 			list{{"ECHO", "A\xff\n\r\t\b\aq\"", "it's", "ab", ""}}, ""},
 		{"inline then canonical", "PING\r\n*1\r\n$4\r\nPING\r\nPING\r\n", list{{"PING"}, {"PING"}, {"PING"}}, ""},
 		{"byte after CR not checked", "*1\rX$4\rYPINGZZ*1\r\n$4\r\nPING\r\n", list{{"PING"}, {"PING"}}, ""},
+		{"byte after the end's CR not checked", "*1\r\n$4\r\nPING\rZ*1\r\n$4\r\nPING\r\n", list{{"PING"}, {"PING"}}, ""},
+		{"overflow of 64 bits to 1", "*36893488147419103233\r\n$4\r\nPING\r\n", nil, "Protocol error: invalid multibulk length"},
+		{"longest header", "*" + strings.Repeat("1", 65535) + "\r\n", nil, "Protocol error: invalid multibulk length"},
+		{"longest bulk header", "*1\r\n$" + strings.Repeat("1", 65535) + "\r\n", nil, "Protocol error: invalid bulk length"},
 		{"redcon kill", "*1\r\n$9223372036854775807\r\nx", nil, "Protocol error: invalid bulk length"},
 		{"redcon spin", "*9223372036854775807\r\n$1\r\na\r\n", nil, "Protocol error: invalid multibulk length"},
 		{"int max", "*2147483647\r\n$1\r\na\r\n", nil, "Protocol error: invalid multibulk length"},
@@ -121,6 +125,9 @@ func TestGuardLimits(t *testing.T) {
 		{"args", "*3\r\n$1\r\na\r\n$1\r\na\r\n$1\r\na\r\n", 1, ""},
 		{"args beyond", "*4\r\n", 0, "Protocol error: invalid multibulk length"},
 		{"inline", strings.Repeat("a", 50) + "\r\n", 0, "Protocol error: too big inline request"},
+		{"longest command", "*2\r\n$87\r\n" + strings.Repeat("a", 87) + "\r\n$93\r\n" + strings.Repeat("a", 93) + "\r\n", 1, ""},
+		{"command one beyond", "*2\r\n$88\r\n" + strings.Repeat("a", 88) + "\r\n$93\r\n" + strings.Repeat("a", 93) + "\r\n", 0,
+			"Protocol error: steadis: the command is longer than 200 bytes; send it in smaller ones"},
 		{"command beyond", "PING\n*2\r\n$100\r\n" + strings.Repeat("a", 100) + "\r\n$100\r\n" + strings.Repeat("a", 100) + "\r\n", 1,
 			"Protocol error: steadis: the command is longer than 200 bytes; send it in smaller ones"},
 	} {
@@ -129,6 +136,19 @@ func TestGuardLimits(t *testing.T) {
 			if fault := faultOf(t, err); fault != c.fault || len(got) != c.commands {
 				t.Errorf("%s, pieces of %d: %d commands, fault %q", c.name, size, len(got), fault)
 			}
+		}
+	}
+}
+
+// TestGuardLimitsUnfinishedArgument: MaxBuffered counts what has come, not only what
+// is complete, also where an argument is read straight to where it is kept.
+func TestGuardLimitsUnfinishedArgument(t *testing.T) {
+	stalled := errors.New("stalled")
+	in := []byte("*1\r\n$1000000\r\n" + strings.Repeat("a", 100000))
+	for sent, want := range map[int]error{50000: stalled, 50001: errCommandTooBig(50000)} {
+		g := NewGuard(&pieces{data: in[:sent], next: always(1 << 20), err: stalled}, Limits{MaxBuffered: 50000})
+		if _, err := g.Read(make([]byte, 4096)); !reflect.DeepEqual(err, want) {
+			t.Errorf("%d bytes: %v", sent, err)
 		}
 	}
 }

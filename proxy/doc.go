@@ -1,0 +1,51 @@
+// Package proxy is the data path: a client's connection from accept to close, and
+// every command on it from its arrival to its reply, across masters.
+//
+// # How a command travels
+//
+//	client ─▶ resp.Guard ─▶ redcon ─▶ Session.submit ─▶ queue ─▶ dispatch ─▶ upstream.Link ─▶ master
+//	client ◀──────── output ◀──── Session.replied ◀──────────────────────── upstream.Conn ◀──┘
+//
+// redcon accepts, reads and parses; in front of it the guard lets only whole,
+// legal commands through, because redcon can be killed by one packet. The handler
+// never waits for a reply: it queues the batch in the client's Session and sends
+// what can be sent over a pipelined connection that many clients share. That
+// connection's reader hands each reply to its Session, which writes it to the
+// client's socket. So nobody is woken for a reply, and one write carries the
+// commands of many clients: that is the speed. A client that does not read stalls
+// nobody; its output is bounded.
+//
+// # Which rule keeps which promise
+//
+// Order. A session's commands in flight are all on one connection; whatever needs
+// another one waits until nothing is in flight. Replies of steadis' own (PING,
+// CLIENT SETNAME, errors) take their place in the queue.
+//
+// The gate. One goroutine, the conductor, follows the Board's views. While a view
+// serves and its master has proved itself (a Pilot: ROLE, PING), the gate is open.
+// Else it is shut: every connection is paused, what was not handed to the network
+// comes back (upstream.NotSent), and sessions wait at their links, in order, within
+// the bounds of hold.Buffer, which counts each of them in and out. At a new
+// generation all former connections are retired by number; nothing ever searches
+// for an address.
+//
+// Fate. A call that gets no reply has one of three fates, and only the connection
+// decides which: not sent, not executed (the node's own word), in doubt. The first
+// two are sent again, in their place in the queue. In doubt, a repeatable command
+// is sent again; a write gets what in_doubt says.
+//
+// State. A link is made for an Identity (user, database, protocol): its
+// connections reach it by their handshake, on any master. SELECT, AUTH and HELLO
+// are sent over the link of the identity that they ask for, so that Redis itself
+// judges them. Transactions, blocking commands and subscriptions have a pinned
+// link, and what must be there before the next command on a new connection (MULTI
+// and what was queued, subscriptions) goes out in front of it.
+//
+// # What it must not know
+//
+// Sentinels: this package imports sentinel/topology and nothing else of that side.
+//
+// Later steps have their places: a per-connection ledger that resolves writes in
+// doubt would wrap a request's wire bytes (request.AppendWire, Frames); pushes to
+// RESP3 clients go through Session.write; durable mode delays Session.replied.
+package proxy
