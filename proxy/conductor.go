@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"steadis/proxy/hold"
+	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 	"steadis/sentinel/topology"
 )
@@ -31,7 +32,6 @@ type conductor struct {
 	pilot *upstream.Pilot
 	view  *topology.View // the view in force
 	tried int            // failed attempts since the last success
-	quiet int            // heartbeats without an answer
 }
 
 // conduct runs until ctx ends.
@@ -85,7 +85,8 @@ func (c *conductor) fly(ctx context.Context) {
 	id := upstream.Identity{User: c.o.Upstream.User, Password: c.o.Upstream.Password, Auth: c.o.Upstream.Password != ""}
 	pilot, err := c.pool.NewPilot(ctx, c.view.Master, c.view.Generation, id)
 	if err == nil {
-		c.pilot, c.tried, c.quiet = pilot, 0, 0
+		c.pilot, c.tried = pilot, 0
+		c.loadScripts(ctx)
 		return // conduct looks at the view again, and resumes if it still stands
 	}
 	if ctx.Err() != nil {
@@ -98,6 +99,21 @@ func (c *conductor) fly(ctx context.Context) {
 	c.shut(fmt.Sprintf("%s: %v", c.view.Master, err))
 	c.o.Board.Doubt(c.view.Generation, err.Error())
 	c.rest(ctx, upstream.Backoff(c.tried-1))
+}
+
+// loadScripts gives a node the scripts that clients have sent, before they can
+// ask for one by its hash.
+func (c *conductor) loadScripts(ctx context.Context) {
+	loads := c.scripts.loads()
+	if len(loads) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.DialTimeout)
+	defer cancel()
+	if err := c.pilot.Ask(ctx, loads...); err != nil {
+		c.o.Log.Warn("scripts were not loaded on the master; EVALSHA may answer NOSCRIPT",
+			zap.String("master", c.view.Master), zap.Int("scripts", len(loads)), zap.Error(err))
+	}
 }
 
 // resume opens the gate, if it is not open already.
@@ -142,13 +158,15 @@ func (c *conductor) watch(ctx context.Context) {
 	c.heartbeat(ctx)
 }
 
+var pingCommand = resp.AppendCommand(nil, "PING")
+
 // heartbeat asks once. A master that does not answer gets no more commands: one
 // that was not sent can still run elsewhere.
 func (c *conductor) heartbeat(ctx context.Context) {
 	ask, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
 	defer cancel()
 	answer := make(chan error, 1)
-	c.spawn(func() { answer <- c.pilot.Ask(ask, "PING") })
+	c.spawn(func() { answer <- c.pilot.Ask(ask, pingCommand) })
 	select {
 	case err := <-answer:
 		if err == nil || ctx.Err() != nil {

@@ -25,6 +25,7 @@ type Server struct {
 	pool    *upstream.Pool
 	budget  *resp.Budget
 	metrics *metrics
+	scripts scripts
 	errFull []byte
 
 	started  time.Time

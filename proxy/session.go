@@ -103,6 +103,9 @@ func (s *Session) enqueue(cmd redcon.Command) {
 			r.until = s.server.now().Add(d)
 		}
 	}
+	if isScript(info) || info.Verb == command.ScriptLoad {
+		s.server.scripts.note(info, cmd.Args)
+	}
 	if s.waiting != nil && !s.enter(r) {
 		s.refuseTail(r)
 		return
@@ -239,6 +242,9 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	}
 	switch r.role {
 	case roleCommand:
+		if r.info.Verb == command.ScriptFlush && frame[0] != '-' {
+			s.server.scripts.flush()
+		}
 		s.answer(r, frame)
 	case roleGroup:
 		r.reply = append(r.reply, frame...)

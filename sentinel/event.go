@@ -98,6 +98,11 @@ func (e event) isStage() bool {
 	return strings.HasPrefix(e.name, "+failover-state-")
 }
 
+// isStep: the event belongs into the story of one failover.
+func (e event) isStep() bool {
+	return e.isStage() || e.beginsFailover() || e.name == "+switch-master" || e.name == "+config-update-from"
+}
+
 // concernsAll: every Sentinel should be asked at once, because what the others
 // say may have changed as well.
 func (e event) concernsAll() bool {

@@ -52,8 +52,8 @@ func (s *state) snapshot(now time.Time) snapshot {
 		row := SentinelStatus{Address: m.addr, RunID: m.runid, Learned: m.learned, Connected: m.up,
 			Subscribed: m.subscribed, Master: m.answer.addr, Epoch: m.answer.epoch, Flags: m.answer.raw,
 			Distrusted: m.distrusted(now), Error: m.why}
-		if m.claim.what != "" {
-			row.Claim = m.claim.what
+		if row.Claim = m.claim.what; row.Error == "" {
+			row.Error = m.refused
 		}
 		snap.status.Sentinels = append(snap.status.Sentinels, row)
 		snap.answered = append(snap.answered, m.at)

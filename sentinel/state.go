@@ -82,6 +82,7 @@ type member struct {
 	tried     bool   // at least one question has been answered or has failed
 
 	subscribed, forbidden bool
+	refused               string // why SUBSCRIBE is forbidden
 
 	answer answer // the last one, kept when the Sentinel is lost
 	peers  []peer
@@ -198,7 +199,10 @@ func (s *state) onSubscription(in subscription) {
 	} else if in.on {
 		s.log(zapcore.InfoLevel, "sentinel subscribed", zap.String("sentinel", m.addr))
 	}
-	m.subscribed, m.forbidden = in.on, in.forbidden
+	m.subscribed, m.forbidden, m.refused = in.on, in.forbidden, ""
+	if in.forbidden {
+		m.refused = in.why
+	}
 }
 
 func (s *state) onHeard(in heard, now time.Time) {
@@ -213,7 +217,7 @@ func (s *state) onHeard(in heard, now time.Time) {
 	} else {
 		s.emit(askSentinel{addr: m.addr})
 	}
-	if ev.isStage() || ev.beginsFailover() || ev.name == "+switch-master" || ev.name == "+config-update-from" {
+	if ev.isStep() && ev.subject == s.followed.addr {
 		s.note(now, ev.name, m.addr)
 	}
 	if ev.isStage() {

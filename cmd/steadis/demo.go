@@ -226,10 +226,16 @@ func (d *demo) watchFailover(ctx context.Context, load *workload.Load, old *topo
 	if announced.err != nil {
 		return 0, announced.err
 	}
-	if d.kind == "freeze" {
-		defer func() { _ = old.Thaw() }()
+	if err := watch.play(ctx, demoTrail/3); err != nil {
+		return 0, err
 	}
-	return announced.at.Sub(began), watch.play(ctx, demoTrail)
+	if d.kind == "freeze" {
+		if err := old.Thaw(); err != nil {
+			return 0, err
+		}
+		d.view.event(time.Since(began), "demo", "SIGCONT to the old master: it still takes itself for the master")
+	}
+	return announced.at.Sub(began), watch.play(ctx, demoTrail*2/3)
 }
 
 // switchResult is what awaitSwitch found out.

@@ -25,15 +25,16 @@ type demoWatch struct {
 	acked  int64
 	bucket time.Time // begin of the current line of load
 
-	phases chan phaseChange
-	end    context.CancelFunc
+	phases  chan happening
+	pending []happening // not printed yet
+	end       context.CancelFunc
 	ended  chan struct{}
 }
 
-// phaseChange is steadis going from one phase to another.
-type phaseChange struct {
-	at   time.Time
-	text string
+// happening is what somebody did at a moment.
+type happening struct {
+	at        time.Time
+	who, what string
 }
 
 // shownEvents are the events of Sentinel that tell the story; the others repeat it.
@@ -47,9 +48,9 @@ func (d *demo) startWatch(ctx context.Context, load *workload.Load, events *topo
 	now := time.Now()
 	w := &demoWatch{
 		view: d.view, load: load, events: events, zero: now.Add(demoLead), bucket: now,
-		phases: make(chan phaseChange, 64), end: end, ended: make(chan struct{}),
+		phases: make(chan happening, 64), end: end, ended: make(chan struct{}),
 	}
-	go w.followPhases(ctx, d.proxy)
+	go w.followPhases(ctx, d)
 	return w
 }
 
@@ -77,7 +78,7 @@ func (w *demoWatch) play(ctx context.Context, d time.Duration) error {
 		case <-until.C:
 			return nil
 		case change := <-w.phases:
-			w.view.event(change.at.Sub(w.zero), "steadis", change.text)
+			w.pending = append(w.pending, change)
 		case <-step.C:
 			w.print()
 		}
@@ -88,9 +89,14 @@ func (w *demoWatch) print() {
 	for _, e := range w.events.Since(w.shown) {
 		w.shown++
 		if slices.Contains(shownEvents, e.Channel) {
-			w.view.event(e.At.Sub(w.zero), e.Sentinel, e.Channel+" "+e.Payload)
+			w.pending = append(w.pending, happening{e.At, e.Sentinel, e.Channel + " " + e.Payload})
 		}
 	}
+	slices.SortStableFunc(w.pending, func(a, b happening) int { return a.at.Compare(b.at) })
+	for _, h := range w.pending {
+		w.view.event(h.at.Sub(w.zero), h.who, h.what)
+	}
+	w.pending = nil
 	now := time.Now()
 	if now.Sub(w.bucket) < demoBucket {
 		return
@@ -102,15 +108,15 @@ func (w *demoWatch) print() {
 }
 
 // followPhases asks steadis what it does, until ctx ends.
-func (w *demoWatch) followPhases(ctx context.Context, proxy *topology.Steadis) {
+func (w *demoWatch) followPhases(ctx context.Context, d *demo) {
 	defer close(w.ended)
 	ticker := time.NewTicker(demoBucket / 10)
 	defer ticker.Stop()
 	last := ""
 	for {
-		if text, err := phaseOf(ctx, proxy); err == nil && text != last {
+		if text, err := d.phase(ctx); err == nil && text != last {
 			select {
-			case w.phases <- phaseChange{time.Now(), text}:
+			case w.phases <- happening{time.Now(), "steadis", text}:
 			case <-ctx.Done():
 				return
 			}
@@ -124,9 +130,9 @@ func (w *demoWatch) followPhases(ctx context.Context, proxy *topology.Steadis) {
 	}
 }
 
-// phaseOf asks /api/status for the phase, in words for the view.
-func phaseOf(ctx context.Context, proxy *topology.Steadis) (string, error) {
-	_, body, err := proxy.Status(ctx, "/api/status")
+// phase asks steadis' /api/status for the phase, in words for the view.
+func (d *demo) phase(ctx context.Context) (string, error) {
+	_, body, err := d.proxy.Status(ctx, "/api/status")
 	if err != nil {
 		return "", err
 	}
@@ -138,7 +144,11 @@ func phaseOf(ctx context.Context, proxy *topology.Steadis) (string, error) {
 	}
 	p := answer.Proxy
 	if p.Phase == "serving" {
-		return "serving commands from " + p.Master, nil
+		label := p.Master
+		if n := d.deployment.NodeAt(p.Master); n != nil {
+			label = n.Label
+		}
+		return "serving commands from " + label, nil
 	}
 	return strings.TrimRight(p.Phase+": "+p.Reason, ": "), nil
 }

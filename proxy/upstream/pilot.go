@@ -3,8 +3,6 @@ package upstream
 import (
 	"context"
 	"sync"
-
-	"steadis/proxy/resp"
 )
 
 // Pilot is the one connection by which a node is watched: it has proved to be a
@@ -43,23 +41,30 @@ func (p *Pilot) Gone() <-chan struct{} { return p.gone }
 // Err says why the connection has ended. It is valid once Gone is closed.
 func (p *Pilot) Err() error { return p.err }
 
-// Ask sends a command and returns whether it was answered before ctx ended; any
-// answer will do.
-func (p *Pilot) Ask(ctx context.Context, args ...string) error {
-	q := &question{wire: resp.AppendCommand(nil, args...), answered: make(chan Fate, 1)}
-	if err := p.conn.Send([]Call{q}); err != nil {
+// Ask sends commands, as bytes, and returns nil once all of them were answered;
+// any answer will do. It returns ctx's error if that ends first, and else why the
+// connection ended.
+func (p *Pilot) Ask(ctx context.Context, commands ...[]byte) error {
+	answers := make(chan Fate, len(commands))
+	calls := make([]Call, len(commands))
+	for i, wire := range commands {
+		calls[i] = &question{wire: wire, answers: answers}
+	}
+	if err := p.conn.Send(calls); err != nil {
 		return err
 	}
-	select {
-	case fate := <-q.answered:
-		if fate != answered {
-			<-p.gone
-			return p.err
+	for range commands {
+		select {
+		case fate := <-answers:
+			if fate != answered {
+				<-p.gone
+				return p.err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return nil
 }
 
 // Close ends the connection and waits for its goroutines.
@@ -73,16 +78,16 @@ const answered = InDoubt + 1
 
 // question is the Pilot's call.
 type question struct {
-	wire     []byte
-	answered chan Fate // capacity 1
+	wire    []byte
+	answers chan Fate // never full
 }
 
 func (q *question) AppendWire(dst []byte) []byte { return append(dst, q.wire...) }
 func (q *question) Frames() int                  { return 1 }
 func (q *question) ErrorEnds() bool              { return false }
 func (q *question) Trusted() bool                { return true }
-func (q *question) Reply([]byte, bool) Owner     { q.answered <- answered; return nil }
-func (q *question) Lost(f Fate) Owner            { q.answered <- f; return nil }
+func (q *question) Reply([]byte, bool) Owner     { q.answers <- answered; return nil }
+func (q *question) Lost(f Fate) Owner            { q.answers <- f; return nil }
 
 // Generation returns the generation that the Pilot was made under.
 func (p *Pilot) Generation() uint64 { return p.conn.generation }
