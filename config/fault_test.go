@@ -101,8 +101,6 @@ var faultTests = []struct {
 	{given{args: []string{"--sentinel", "localhost:6379", "--listen", ":6379"}}, "sentinel 'localhost:6379' (--sentinel) is steadis itself, which listens on ':6379'"},
 	{given{args: []string{"--address-map", "a:1=127.0.0.1:6379"}}, "address_map 'a:1=127.0.0.1:6379' (--address-map) leads to steadis itself"},
 	{given{args: []string{"--sentinel-poll-holding", "2s"}}, "sentinel_poll_holding '2s' (--sentinel-poll-holding) is longer than sentinel_poll (1s)"},
-	{given{args: []string{"--upstream-dial-timeout", "31s"}}, "upstream.dial_timeout '31s' (--upstream-dial-timeout) is longer than hold (30s)"},
-	{given{args: []string{"--sentinel-timeout", "30s"}}, "sentinel_timeout '30s' (--sentinel-timeout) is not shorter than hold (30s)"},
 	{given{file: "upstream:\n  password: a\n  password_file: $DIR/steadis.yaml\n"}, "contradicts upstream.password, which is set too; remove one of the two"},
 	{given{args: []string{"--sentinel-auth-user", "u"}}, "sentinel_auth.user 'u' (--sentinel-auth-user) has no password"},
 	// values

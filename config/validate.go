@@ -187,10 +187,6 @@ func (v *validation) sentinelTimes(c *Config) {
 		v.against("sentinel_poll", "sentinel_poll_holding", formatDuration(c.SentinelPollHolding),
 			fmt.Sprintf("is longer than sentinel_poll (%s), but Sentinels must be asked more often while commands are held; lower it", formatDuration(c.SentinelPoll)))
 	}
-	if c.SentinelTimeout >= c.Hold && c.Hold > 0 {
-		v.against("hold", "sentinel_timeout", formatDuration(c.SentinelTimeout),
-			fmt.Sprintf("is not shorter than hold (%s), so one silent Sentinel could use up the hold; lower it, or raise hold", formatDuration(c.Hold)))
-	}
 }
 
 func (v *validation) auth(section string, a Auth) {
@@ -212,11 +208,6 @@ func (v *validation) upstream(c *Config) {
 	v.positive("upstream.connections", int64(c.Upstream.Connections), strconv.Itoa(c.Upstream.Connections))
 	v.positive("upstream.heartbeat", int64(c.Upstream.Heartbeat), formatDuration(c.Upstream.Heartbeat))
 	v.positive("upstream.dial_timeout", int64(c.Upstream.DialTimeout), formatDuration(c.Upstream.DialTimeout))
-	// Equal is let pass: hold: 1s alone, next to the default, must not be a fault.
-	if c.Upstream.DialTimeout > c.Hold && c.Hold > 0 {
-		v.against("hold", "upstream.dial_timeout", formatDuration(c.Upstream.DialTimeout),
-			fmt.Sprintf("is longer than hold (%s), so one dial could use up the hold; lower it, or raise hold", formatDuration(c.Hold)))
-	}
 }
 
 func (v *validation) limits(c *Config) {

@@ -25,8 +25,13 @@ func (c *Config) Warnings() []string {
 	if c.Hold < shortHold {
 		warn("hold is %s: a failover takes Sentinel's down-after-milliseconds + 1.2 s, so clients may get errors; raise it", formatDuration(c.Hold))
 	}
-	if c.Upstream.DialTimeout == c.Hold {
-		warn("upstream.dial_timeout is as long as hold (%s): one dial can use up the hold; lower it", formatDuration(c.Hold))
+	// Warnings, not faults: a short hold next to the other defaults is for tests and
+	// does what it says.
+	if c.Upstream.DialTimeout >= c.Hold {
+		warn("upstream.dial_timeout is not shorter than hold (%s): one dial can use up the hold; lower it", formatDuration(c.Hold))
+	}
+	if c.SentinelTimeout >= c.Hold {
+		warn("sentinel_timeout is not shorter than hold (%s): one silent Sentinel can use up the hold; lower it", formatDuration(c.Hold))
 	}
 	if c.Upstream.Heartbeat >= c.Hold {
 		warn("upstream.heartbeat is not shorter than hold (%s): the hold may be over before a frozen master is noticed; lower it", formatDuration(c.Hold))

@@ -48,10 +48,13 @@ func clientOptions(ctx context.Context, o *Options, addr, user, password string)
 		PoolTimeout:           o.Timeout,
 		ContextTimeoutEnabled: true,
 		MaxRetries:            -1,
-		PoolSize:              1,
-		DisableIdentity:       true, // the documented ACL profile has no CLIENT SETINFO
-		ReadBufferSize:        4096,
-		WriteBufferSize:       4096,
+		// One connection is all that is dialled. A pool of that size would start a
+		// goroutine at its first dial error that dials every second and outlives
+		// Close by up to one.
+		PoolSize:        4,
+		DisableIdentity: true, // the documented ACL profile has no CLIENT SETINFO
+		ReadBufferSize:  4096,
+		WriteBufferSize: 4096,
 		// Else go-redis resolves the host name at construction, for up to 2 s.
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}

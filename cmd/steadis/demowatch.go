@@ -27,8 +27,8 @@ type demoWatch struct {
 
 	phases  chan happening
 	pending []happening // not printed yet
-	end       context.CancelFunc
-	ended  chan struct{}
+	end     context.CancelFunc
+	ended   chan struct{}
 }
 
 // happening is what somebody did at a moment.

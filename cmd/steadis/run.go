@@ -141,8 +141,7 @@ func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registe
 			QueryMemory: int64(c.Limits.QueryMemory),
 			Bulk:        int64(c.Limits.Bulk),
 		},
-		// proxy takes 0 for "not said"; here it says "do not wait".
-		Drain:   max(c.Drain, 1),
+		Drain:   c.Drain,
 		Version: ourVersion(),
 	}, nil
 }
