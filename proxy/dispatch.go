@@ -45,6 +45,12 @@ func (s *Session) leaveModes() {
 // picked for a link, or answered here. False: it must wait for what is in flight.
 func (s *Session) advance(r *request) bool {
 	switch {
+	case r.info.Verb == command.HTTP:
+		// An attack through a browser: Redis closes without a word (server.c
+		// securityWarningCommand), and would close the shared connection.
+		s.server.noteHTTP(s)
+		s.abort()
+		return true
 	case s.tx != nil:
 		return s.advanceTx(r)
 	case s.sub != nil:

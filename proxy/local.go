@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"steadis/proxy/command"
 	"steadis/proxy/hold"
 	"steadis/proxy/upstream"
@@ -35,10 +33,6 @@ func (s *Session) advanceSession(r *request) bool {
 		return s.advanceAdopt(r)
 	case command.ReadOnly, command.ReadWrite, command.Asking:
 		return s.pick(r, s.sharedLink()) // of a cluster: Redis says that this is none
-	case command.HTTP:
-		s.server.o.Log.Warn("client spoke HTTP, as an attack through a browser would; closed", zap.String("addr", s.addr))
-		s.abort()
-		return true
 	}
 	return s.advanceClient(r)
 }

@@ -109,6 +109,10 @@ func (s *Server) noteOverflow(sess *Session) {
 		zap.Int64("limits.output", s.o.Limits.Output))
 }
 
+func (s *Server) noteHTTP(sess *Session) {
+	s.o.Log.Warn("closed a client that spoke HTTP, as an attack through a browser would", zap.String("addr", sess.addr))
+}
+
 // Status is the data path's part of /api/status.
 type Status struct {
 	State

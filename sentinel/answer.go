@@ -28,7 +28,7 @@ type answer struct {
 	raw string
 	// stage is failover-state, empty if no failover is under way.
 	stage string
-	// downAfterMS, quorum and others are for Report and Status only.
+	// quorum and others (num-other-sentinels) are for people only.
 	quorum, others int
 }
 

@@ -77,7 +77,7 @@ func replyIs(err error, prefixes ...string) bool {
 
 // plain shortens an error for people: the fault, bounded.
 func plain(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
 		return "no answer in time"
 	}
 	return bounded(err.Error(), 200)

@@ -58,7 +58,6 @@ type asking struct {
 	next     time.Time // when to ask again; zero: at once
 	last     role
 	detail   string
-	mute     bool // "cannot say" has been logged
 }
 
 // candidate gives the announcement that ought to be followed instead of the

@@ -32,7 +32,7 @@ import (
 //     of the same Sentinel are ignored for distrustFirst, doubling up to
 //     distrustMax each time; a switch to which its claim led clears its name.
 //   - An ignored claim counts again while somebody else corroborates it (s_down,
-//     a claim of its own, a newer epoch). So an automatic failover led by a
+//     or a claim of its own). So an automatic failover led by a
 //     distrusted Sentinel is held for all the same, since the others see s_down.
 //
 // This bounds a lie for as long as a majority of the others answers. If they do
@@ -177,7 +177,7 @@ func (s *state) corroborated(m *member) bool {
 		if n == m || !n.up {
 			continue
 		}
-		if s.claims(n) && !n.claim.ignored || s.newer(n.answer) && n.agreed ||
+		if s.claims(n) && !n.claim.ignored ||
 			n.answer.known && n.answer.subject == s.followed.addr && n.answer.flags&(flagSDown|flagODown) != 0 {
 			return true
 		}

@@ -27,9 +27,12 @@ const (
 	// automatic failover is announced by s_down long before, and then 50 ms is used.
 	pollUnsubscribed    = 200 * time.Millisecond
 	pollUnsubscribedOdd = 50 * time.Millisecond
-	// pollSlow is the pace of a Sentinel without a name to tell while nothing is
-	// known for long; service shall resume within a second.
-	pollSlowShare = 2
+	// unknownShare divides Poll while no master is known: service is to resume
+	// within a second of one being announced.
+	unknownShare = 2
+	// oddFlags is how long flags such as s_down are a reason to ask more often: a
+	// failover follows them within seconds, an isolated Sentinel shows them for hours.
+	oddFlags = 30 * time.Second
 )
 
 // mood is what makes the core ask more often, and what it last complained of.
@@ -153,7 +156,7 @@ func (s *state) odd(now time.Time) bool {
 		return true
 	}
 	for _, m := range s.members {
-		if m.up && m.answer.known && m.answer.flags != 0 && !m.claim.ignored {
+		if m.up && !m.flagged.IsZero() && now.Sub(m.flagged) < oddFlags {
 			return true
 		}
 	}
@@ -164,7 +167,7 @@ func (s *state) odd(now time.Time) bool {
 func (s *state) pace(m *member, odd bool) time.Duration {
 	every := s.poll
 	if s.generation == 0 {
-		every /= pollSlowShare
+		every /= unknownShare
 	}
 	if !m.subscribed {
 		every = min(every, pollUnsubscribed)
@@ -201,6 +204,9 @@ func (s *state) deadline(now time.Time) time.Time {
 		at(s.mood.began.Add(oddAtStart))
 	}
 	for _, m := range s.members {
+		if !m.flagged.IsZero() {
+			at(m.flagged.Add(oddFlags))
+		}
 		if m.claim.what != "" {
 			at(m.claim.due())
 			at(m.claim.since.Add(lostClaimFor))

@@ -81,7 +81,7 @@ func (o Options) normalized() (Options, error) {
 		faults = append(faults, fmt.Errorf("%q is no master name: give the name that Sentinel monitors, such as mymaster", o.Master))
 	}
 	if o.Timeout < 0 || o.Poll < 0 || o.PollHolding < 0 {
-		faults = append(faults, errors.New("Timeout, Poll and PollHolding must not be negative"))
+		faults = append(faults, errors.New("the times Timeout, Poll and PollHolding must not be negative"))
 	}
 	fill(&o.Timeout, fallbackTimeout)
 	fill(&o.Poll, fallbackPoll)

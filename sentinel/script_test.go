@@ -55,7 +55,6 @@ type world struct {
 	views   []string
 	asked   []string
 	shown   topology.View
-	last    time.Time
 }
 
 // word is what one Sentinel answers.

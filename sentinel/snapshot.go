@@ -51,7 +51,7 @@ func (s *state) snapshot(now time.Time) snapshot {
 		m := s.members[a]
 		row := SentinelStatus{Address: m.addr, RunID: m.runid, Learned: m.learned, Connected: m.up,
 			Subscribed: m.subscribed, Master: m.answer.addr, Epoch: m.answer.epoch, Flags: m.answer.raw,
-			Distrusted: m.distrusted(now), Error: m.why}
+			Quorum: m.answer.quorum, OtherSentinels: m.answer.others, Distrusted: m.distrusted(now), Error: m.why}
 		if row.Claim = m.claim.what; row.Error == "" {
 			row.Error = m.refused
 		}

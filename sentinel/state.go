@@ -85,8 +85,10 @@ type member struct {
 	refused               string // why SUBSCRIBE is forbidden
 
 	answer answer // the last one, kept when the Sentinel is lost
-	peers  []peer
-	pace   time.Duration
+	// flagged is since when its answers carry flags that mean trouble.
+	flagged time.Time
+	peers   []peer
+	pace    time.Duration
 
 	// agreed: it has announced what we follow. Only who agreed before can turn.
 	agreed bool
@@ -171,6 +173,11 @@ func (s *state) onAnswered(in answered, now time.Time) {
 	m.answer = in.answer
 	if before.addr != in.answer.addr && s.generation > 0 && s.newer(in.answer) {
 		s.note(now, "announces "+in.answer.addr, m.addr)
+	}
+	if m.answer.flags == 0 {
+		m.flagged = time.Time{}
+	} else if m.flagged.IsZero() {
+		m.flagged = now
 	}
 	s.updateClaim(m, now)
 	m.agreed = s.generation > 0 && in.answer.announces(s.followed)

@@ -49,6 +49,10 @@ type SentinelStatus struct {
 	Master string `json:"master,omitempty"`
 	Epoch  uint64 `json:"epoch"`
 	Flags  string `json:"flags,omitempty"`
+	// Quorum and OtherSentinels as it gives them: its quorum for o_down, and how
+	// many further Sentinels it knows.
+	Quorum         int `json:"quorum"`
+	OtherSentinels int `json:"other_sentinels"`
 	// Claim says why this Sentinel asks for a hold, Distrusted that its lone
 	// claims are being ignored because the last one came to nothing.
 	Claim      string `json:"claim,omitempty"`

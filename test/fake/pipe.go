@@ -47,34 +47,34 @@ func (h *half) touchLocked() {
 
 // take reads what is there. wait is non-nil if nothing is, and closes when
 // something may be.
-func (h *half) take(p []byte) (n int, err error, wait <-chan struct{}) {
+func (h *half) take(p []byte) (n int, wait <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.gone:
-		return 0, net.ErrClosed, nil
+		return 0, nil, net.ErrClosed
 	case len(h.buf) > 0:
 		n = copy(p, h.buf)
 		h.buf = append(h.buf[:0], h.buf[n:]...)
 		h.touchLocked()
 		return n, nil, nil
 	case h.ended:
-		return 0, io.EOF, nil
+		return 0, nil, io.EOF
 	case len(p) == 0:
 		return 0, nil, nil
 	}
-	return 0, nil, h.changed
+	return 0, h.changed, nil
 }
 
 // put writes what fits. wait is as in take.
-func (h *half) put(p []byte) (n int, err error, wait <-chan struct{}) {
+func (h *half) put(p []byte) (n int, wait <-chan struct{}, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch room := bufferSize - len(h.buf); {
 	case h.ended:
-		return 0, net.ErrClosed, nil
+		return 0, nil, net.ErrClosed
 	case h.gone:
-		return 0, syscall.EPIPE, nil
+		return 0, nil, syscall.EPIPE
 	case len(p) == 0:
 		return 0, nil, nil
 	case room > 0:
@@ -83,7 +83,7 @@ func (h *half) put(p []byte) (n int, err error, wait <-chan struct{}) {
 		h.touchLocked()
 		return n, nil, nil
 	}
-	return 0, nil, h.changed
+	return 0, h.changed, nil
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -91,7 +91,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		if c.read.passed() {
 			return 0, c.fault("read", os.ErrDeadlineExceeded)
 		}
-		n, err, wait := c.in.take(p)
+		n, wait, err := c.in.take(p)
 		if wait == nil {
 			if err != nil && err != io.EOF {
 				err = c.fault("read", err)
@@ -111,7 +111,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		if c.write.passed() {
 			return written, c.fault("write", os.ErrDeadlineExceeded)
 		}
-		n, err, wait := c.out.put(p[written:])
+		n, wait, err := c.out.put(p[written:])
 		written += n
 		if err != nil {
 			return written, c.fault("write", err)

@@ -36,13 +36,12 @@ type Redis struct {
 
 // client is the state of one connection to a Redis.
 type client struct {
-	db     int
-	proto  int
-	multi  bool
-	dirty  bool
-	queue  []Call
-	watch  map[string]int
-	broken bool // a watched key has been touched
+	db    int
+	proto int
+	multi bool
+	dirty bool
+	queue []Call
+	watch map[string]int
 }
 
 // StartRedis serves ln until Close.

@@ -2,7 +2,6 @@ package fake
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -20,7 +19,7 @@ func readCommand(r *bufio.Reader) ([]string, error) {
 	}
 	count, err := strconv.Atoi(line[1:])
 	if err != nil || count > 1<<20 {
-		return nil, errors.New("Protocol error: invalid multibulk length")
+		return nil, protocolError("invalid multibulk length")
 	}
 	args := make([]string, 0, max(count, 0))
 	for range count {
@@ -30,7 +29,7 @@ func readCommand(r *bufio.Reader) ([]string, error) {
 		}
 		size, err := strconv.Atoi(strings.TrimPrefix(head, "$"))
 		if err != nil || head[0] != '$' || size < 0 || size > 512<<20 {
-			return nil, errors.New("Protocol error: invalid bulk length")
+			return nil, protocolError("invalid bulk length")
 		}
 		body := make([]byte, size+2)
 		if _, err := io.ReadFull(r, body); err != nil {
@@ -40,6 +39,11 @@ func readCommand(r *bufio.Reader) ([]string, error) {
 	}
 	return args, nil
 }
+
+// protocolError is what Redis answers before it closes the connection.
+type protocolError string
+
+func (e protocolError) Error() string { return "ERR Protocol error: " + string(e) }
 
 func readLine(r *bufio.Reader) (string, error) {
 	s, err := r.ReadString('\n')

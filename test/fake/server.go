@@ -2,6 +2,7 @@ package fake
 
 import (
 	"bufio"
+	"errors"
 	"net"
 	"slices"
 	"strings"
@@ -193,8 +194,9 @@ func (c *session) read() {
 	for {
 		args, err := readCommand(r)
 		if err != nil {
-			if strings.HasPrefix(err.Error(), "Protocol error") {
-				c.send(failure("ERR " + err.Error()))
+			var fault protocolError
+			if errors.As(err, &fault) {
+				c.send(failure(fault.Error()))
 				c.quit()
 				<-c.done
 			}
