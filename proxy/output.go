@@ -70,8 +70,12 @@ func (o *output) finish() {
 // ended.
 const lastWords = 5 * time.Second
 
-// abort closes the connection at once.
+// abort closes the connection at once, and throws away what the kernel still has
+// for a client that does not read it.
 func (o *output) abort() {
+	if tcp, ok := o.nc.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
 	o.mu.Lock()
 	o.last = true
 	o.err = net.ErrClosed

@@ -10,50 +10,51 @@ import (
 	"steadis/test/fake"
 )
 
+var checks = []struct {
+	name   string
+	change func(nodes []*fake.Redis, sentinels []*fake.Sentinel, o *Options)
+	want   error
+	text   string // part of the error, or of a row's error if want is nil
+	role   string
+}{
+	{name: "all well", role: "master"},
+	{name: "no Sentinel", want: ErrNoSentinel, text: "check the addresses", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
+		for _, s := range ss {
+			s.Close()
+		}
+	}},
+	{name: "all frozen", want: ErrNoSentinel, text: "no answer", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
+		for _, s := range ss {
+			s.Freeze()
+		}
+	}},
+	{name: "wrong password", want: ErrNoSentinel, text: "WRONGPASS", change: func(_ []*fake.Redis, ss []*fake.Sentinel, o *Options) {
+		o.Password = "wrong"
+		for _, s := range ss {
+			s.Require("", "right")
+		}
+	}},
+	{name: "unknown name", want: ErrUnknownMaster, text: `"other"`, change: func(_ []*fake.Redis, _ []*fake.Sentinel, o *Options) { o.Master = "other" }},
+	{name: "one of three", want: ErrNoMajority, text: "1 of 3", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
+		ss[0].Close()
+		ss[1].Close()
+	}},
+	{name: "all disagree", want: ErrNoMajority, text: "must agree", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
+		ss[1].Update(func(m *fake.Master) { m.Epoch = 1 })
+		ss[2].Update(func(m *fake.Master) { m.Epoch = 2 })
+	}},
+	{name: "replica", want: ErrNotMaster, text: "10.0.0.1:6379", role: "replica", change: func(ns []*fake.Redis, _ []*fake.Sentinel, _ *Options) {
+		ns[0].BecomeReplica("10.0.0.2:6379")
+	}},
+	{name: "dead master", want: ErrMasterSilent, text: "address map", role: "no answer", change: func(ns []*fake.Redis, _ []*fake.Sentinel, _ *Options) { ns[0].Close() }},
+	{name: "ROLE forbidden", role: "cannot say", change: func(ns []*fake.Redis, _ []*fake.Sentinel, _ *Options) { ns[0].Deny("ROLE") }},
+	{name: "AUTH without need", role: "master", change: func(_ []*fake.Redis, _ []*fake.Sentinel, o *Options) { o.RoleUser, o.RolePassword = "u", "p" }},
+	{name: "no SUBSCRIBE", role: "master", text: "NOPERM", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) { ss[1].Forbid("SUBSCRIBE") }},
+	{name: "bad options", want: errAny, text: "no Sentinel address", change: func(_ []*fake.Redis, _ []*fake.Sentinel, o *Options) { o.Addresses = nil }},
+}
+
 func TestCheck(t *testing.T) {
-	tests := []struct {
-		name   string
-		change func(nodes []*fake.Redis, sentinels []*fake.Sentinel, o *Options)
-		want   error
-		text   string // part of the error, or of a row's error if want is nil
-		role   string
-	}{
-		{name: "all well", role: "master"},
-		{name: "no Sentinel", want: ErrNoSentinel, text: "check the addresses", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
-			for _, s := range ss {
-				s.Close()
-			}
-		}},
-		{name: "all frozen", want: ErrNoSentinel, text: "no answer", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
-			for _, s := range ss {
-				s.Freeze()
-			}
-		}},
-		{name: "wrong password", want: ErrNoSentinel, text: "WRONGPASS", change: func(_ []*fake.Redis, ss []*fake.Sentinel, o *Options) {
-			o.Password = "wrong"
-			for _, s := range ss {
-				s.Require("", "right")
-			}
-		}},
-		{name: "unknown name", want: ErrUnknownMaster, text: `"other"`, change: func(_ []*fake.Redis, _ []*fake.Sentinel, o *Options) { o.Master = "other" }},
-		{name: "one of three", want: ErrNoMajority, text: "1 of 3", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
-			ss[0].Close()
-			ss[1].Close()
-		}},
-		{name: "all disagree", want: ErrNoMajority, text: "must agree", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) {
-			ss[1].Update(func(m *fake.Master) { m.Epoch = 1 })
-			ss[2].Update(func(m *fake.Master) { m.Epoch = 2 })
-		}},
-		{name: "replica", want: ErrNotMaster, text: "10.0.0.1:6379", role: "replica", change: func(ns []*fake.Redis, _ []*fake.Sentinel, _ *Options) {
-			ns[0].BecomeReplica("10.0.0.2:6379")
-		}},
-		{name: "dead master", want: ErrMasterSilent, text: "address map", role: "no answer", change: func(ns []*fake.Redis, _ []*fake.Sentinel, _ *Options) { ns[0].Close() }},
-		{name: "ROLE forbidden", role: "cannot say", change: func(ns []*fake.Redis, _ []*fake.Sentinel, _ *Options) { ns[0].Deny("ROLE") }},
-		{name: "AUTH without need", role: "master", change: func(_ []*fake.Redis, _ []*fake.Sentinel, o *Options) { o.RoleUser, o.RolePassword = "u", "p" }},
-		{name: "no SUBSCRIBE", role: "master", text: "NOPERM", change: func(_ []*fake.Redis, ss []*fake.Sentinel, _ *Options) { ss[1].Forbid("SUBSCRIBE") }},
-		{name: "bad options", want: errAny, text: "no Sentinel address", change: func(_ []*fake.Redis, _ []*fake.Sentinel, o *Options) { o.Addresses = nil }},
-	}
-	for _, tt := range tests {
+	for _, tt := range checks {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := fake.NewNetwork()

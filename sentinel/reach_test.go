@@ -277,3 +277,16 @@ func TestWatcherLearnsSentinels(t *testing.T) {
 		}
 	})
 }
+
+func TestWatcherAsksAfterEverySubscription(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(_ *bench, o *Options) { o.Poll = time.Hour })
+		defer b.stop()
+		b.pass(time.Minute)
+		// An event is published while the connections are down: nobody hears it.
+		b.sentinels[0].Update(func(m *fake.Master) { m.Flags = "master,failover_in_progress" })
+		b.sentinels[0].Disconnect()
+		b.pass(100 * time.Millisecond) // less than any poll: the new subscription makes it ask
+		b.expect(topology.Holding, nodeAddr(0), 0, 1)
+	})
+}

@@ -52,7 +52,8 @@ func TestWatcherFollowsAForcedFailover(t *testing.T) {
 		if len(st.Switches) != 1 || st.Switches[0].From != nodeAddr(0) || st.Switches[0].To != nodeAddr(1) || st.Switches[0].HeldMS != 250 {
 			t.Errorf("switches: %+v", st.Switches)
 		}
-		for text, n := range map[string]int{"hold": 1, "switch": 1, "master found": 1, "sentinel connected": 3, "sentinel subscribed": 3} {
+		for text, n := range map[string]int{"hold": 1, "switch": 1, "master found": 1, "sentinel connected": 3, "sentinel subscribed": 3,
+			"sentinels do not agree": 0} {
 			if b.lines(text) != n {
 				t.Errorf("%d lines %q, want %d: %v", b.lines(text), text, n, b.logs.All())
 			}
@@ -237,6 +238,29 @@ func TestWatcherMetrics(t *testing.T) {
 		}
 		if _, err := New(Options{Addresses: []string{"x:1"}, Master: "m", Registry: registry}, b.board); err == nil {
 			t.Error("metrics registered twice without an error")
+		}
+	})
+}
+
+// A Sentinel that switches between the two questions is asked again at once: the
+// old epoch is never reported with the new address.
+func TestAskerPairsEpochAndAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := fake.NewNetwork()
+		s := fake.StartSentinel(n.MustListen(sentinelAddr(0)), "mymaster", nodeAddr(0))
+		defer s.Close()
+		o, err := Options{Addresses: []string{sentinelAddr(0)}, Master: "mymaster", Dial: n.Dial}.normalized()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAsker(t.Context(), &o, sentinelAddr(0))
+		defer a.close()
+		if _, _, err := a.ask(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.AfterMaster(func(m *fake.Master) { m.Addr, m.Epoch = nodeAddr(1), 9 })
+		if ans, _, err := a.ask(t.Context()); err != nil || ans.addr != nodeAddr(1) || ans.epoch != 9 {
+			t.Errorf("%+v %v", ans, err)
 		}
 	})
 }
