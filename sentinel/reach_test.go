@@ -286,7 +286,7 @@ func TestWatcherAsksAfterEverySubscription(t *testing.T) {
 		// An event is published while the connections are down: nobody hears it.
 		b.sentinels[0].Update(func(m *fake.Master) { m.Flags = "master,failover_in_progress" })
 		b.sentinels[0].Disconnect()
-		b.pass(100 * time.Millisecond) // less than any poll: the new subscription makes it ask
+		b.pass(150 * time.Millisecond) // less than any poll: the new subscription makes it ask
 		b.expect(topology.Holding, nodeAddr(0), 0, 1)
 	})
 }
