@@ -173,13 +173,9 @@ func (s *state) onRoleSaid(in roleSaid, now time.Time) {
 		return // nobody wants to know any more
 	}
 	a.inFlight = false
-	if a.last != in.role && in.role != roleMaster {
-		level := zapcore.InfoLevel
-		if in.role == roleCannotSay {
-			level = zapcore.WarnLevel
-		}
-		s.log(level, "role of the announced master", zap.String("master", a.addr),
-			zap.Stringer("role", in.role), zap.String("detail", in.detail))
+	if said := (saying{a.target, in.role}); said != s.said {
+		s.said = said
+		s.logRole(a, in)
 	}
 	a.last, a.detail = in.role, in.detail
 	gap := roleGap
@@ -187,6 +183,24 @@ func (s *state) onRoleSaid(in roleSaid, now time.Time) {
 		gap = roleGapLater
 	}
 	a.next = now.Add(gap)
+}
+
+// saying is what a node said of its ROLE; only another one is worth a line.
+type saying struct {
+	target
+	role role
+}
+
+// logRole logs an answer that is not what it should be.
+func (s *state) logRole(a *asking, in roleSaid) {
+	if in.role != roleMaster {
+		level := zapcore.InfoLevel
+		if in.role == roleCannotSay {
+			level = zapcore.WarnLevel
+		}
+		s.log(level, "role of the announced master", zap.String("master", a.addr),
+			zap.Stringer("role", in.role), zap.String("detail", in.detail))
+	}
 }
 
 // follow makes t the master that the data path works by.

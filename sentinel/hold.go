@@ -87,6 +87,13 @@ type hold struct {
 	reason string
 }
 
+// escalate makes a claim of o_down one of a failover.
+func (c *claim) escalate(what, cause string) {
+	if c.cause == causeODown && cause != causeODown {
+		c.what, c.cause = what, cause
+	}
+}
+
 // progressed notes a step, once each.
 func (c *claim) progressed(stage string, now time.Time) {
 	if c.what == "" || stage == "" || len(c.stages) == maxStages {
@@ -111,6 +118,7 @@ func (s *state) claimByEvent(m *member, ev event, now time.Time) {
 	}
 	again := m.claim.ignored && cause == causeTryFailover && !m.distrusted(now)
 	if m.claim.what != "" && m.claim.subject == ev.subject && !again {
+		m.claim.escalate(ev.name, cause)
 		m.claim.progressed(ev.name, now)
 		return
 	}
@@ -141,6 +149,9 @@ func (s *state) updateClaim(m *member, now time.Time) {
 		}
 	}
 	if c.what != "" {
+		if a.flags&flagFailover != 0 {
+			c.escalate("flag failover_in_progress", causeFailover)
+		}
 		c.progressed(a.stage, now)
 		return
 	}
@@ -168,7 +179,23 @@ func (s *state) claims(m *member) bool {
 
 // counts says whether m's claim is a reason to hold.
 func (s *state) counts(m *member) bool {
+	if m.claim.cause == causeODown && s.backAgain(m) {
+		return false
+	}
 	return s.claims(m) && (!m.claim.ignored || s.corroborated(m))
+}
+
+// backAgain: somebody has seen the master well since m began to claim o_down. A
+// Sentinel connects to a node once a second, so a master that is back is seen by
+// one up to a second before the last. Nothing is risked: o_down promotes nobody,
+// and the +try-failover that would is a claim of its own.
+func (s *state) backAgain(m *member) bool {
+	for _, n := range s.members {
+		if n != m && s.fine(n, m.claim.since) {
+			return true
+		}
+	}
+	return false
 }
 
 // corroborated: another Sentinel sees something as well.

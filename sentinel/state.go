@@ -45,6 +45,7 @@ type state struct {
 	// that a late answer to a former one is recognised.
 	asking   *asking
 	lastRole uint64
+	said     saying // the last answer, so that the same one is logged once
 	// backward is a lower epoch on which all agree, and since when.
 	backward      target
 	backwardSince time.Time
