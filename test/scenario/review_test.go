@@ -1,12 +1,16 @@
 package scenario
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -522,4 +526,383 @@ func TestShutdownWithClientsInEveryMode(t *testing.T) {
 		}
 		w.a.ReleaseReplies()
 	})
+}
+
+// The randomised stress: many clients, each with a list of its own to which it
+// appends values that occur once, against faults in random order. All on fake
+// time and under fixed seeds; STEADIS_STRESS=n runs n more seeds.
+
+// fortune is what a client knows of a value.
+type fortune uint8
+
+const (
+	refused fortune = iota // certainly not run
+	unsure                 // may have run
+	acknowledged
+)
+
+// stressed is one client of the stress.
+type stressed struct {
+	w     *world
+	id    int
+	r     *rand.Rand
+	kinds string // what it does: p(lain) g(roup) t(ransaction) w(atch) b(locking) h(ang-up) s(elect)
+	mode  proxy.InDoubt
+	n     int
+	fate  map[string]fortune
+	c     *client
+	fault string
+}
+
+func (s *stressed) failf(format string, args ...any) {
+	if s.fault == "" {
+		s.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+func (s *stressed) value() string {
+	s.n++
+	v := fmt.Sprintf("%d-%d", s.id, s.n)
+	s.fate[v] = refused
+	return v
+}
+
+func (s *stressed) list() string { return fmt.Sprintf("l%d", s.id) }
+
+func encode(cmds ...string) []byte {
+	var b []byte
+	for _, cmd := range cmds {
+		words := strings.Fields(cmd)
+		b = fmt.Appendf(b, "*%d\r\n", len(words))
+		for _, w := range words {
+			b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(w), w)
+		}
+	}
+	return b
+}
+
+// exchange sends commands and reads a reply for each. ok is false once the
+// connection has been closed; what it has not answered is "".
+func (s *stressed) exchange(cmds ...string) (replies []string, ok bool) {
+	replies = make([]string, len(cmds))
+	s.c.nc.SetDeadline(time.Now().Add(3 * time.Minute))
+	if _, err := s.c.nc.Write(encode(cmds...)); err != nil {
+		return replies, false
+	}
+	if strings.Contains(s.kinds, "h") && s.r.IntN(20) == 0 {
+		s.c.nc.Close()
+		return replies, false
+	}
+	for i := range replies {
+		got, err := s.c.read()
+		if err != nil {
+			if isTimeout(err) {
+				s.failf("client %d: no reply to %q (%d of %v) in 3 minutes", s.id, cmds[i], i, cmds)
+			}
+			return replies, false
+		}
+		replies[i] = got
+		switch {
+		case strings.HasPrefix(got, "LOADING "), strings.HasPrefix(got, "INDOUBT ") && s.mode == proxy.InDoubtError:
+		case strings.HasPrefix(cmds[i], "ECHO ") && got != strings.TrimPrefix(cmds[i], "ECHO ") && got != "QUEUED":
+			s.failf("client %d: %s got %q among %v -> %v", s.id, cmds[i], got, cmds, replies)
+		case cmds[i] == "PING" && got != "PONG":
+			s.failf("client %d: PING got %q among %v -> %v", s.id, got, cmds, replies)
+		case strings.HasPrefix(got, "ERR"), strings.HasPrefix(got, "READONLY"), strings.HasPrefix(got, "UNBLOCKED"), strings.HasPrefix(got, "INDOUBT"):
+			s.failf("client %d: %s got %q among %v -> %v", s.id, cmds[i], got, cmds, replies)
+		}
+	}
+	return replies, true
+}
+
+// judge notes the fate of a value by the reply to the command that decides it.
+func (s *stressed) judge(v, reply string, sent bool) {
+	switch {
+	case reply == "":
+		if sent {
+			s.fate[v] = unsure
+		}
+	case strings.HasPrefix(reply, "LOADING"), strings.HasPrefix(reply, "EXECABORT"), reply == "nil":
+		s.fate[v] = refused
+	case strings.HasPrefix(reply, "INDOUBT"):
+		s.fate[v] = unsure
+	default:
+		s.fate[v] = acknowledged
+	}
+}
+
+// step does one thing; false: the connection is gone.
+func (s *stressed) step() bool {
+	kind := s.kinds[s.r.IntN(len(s.kinds))]
+	switch kind {
+	case 'g':
+		v, e := s.value(), s.value()
+		got, ok := s.exchange("ECHO "+e, "MULTI", "RPUSH "+s.list()+" "+v, "ECHO "+e, "EXEC", "ECHO "+e)
+		s.judge(v, got[4], true)
+		return ok
+	case 't', 'w':
+		v := s.value()
+		if kind == 'w' {
+			if _, ok := s.exchange("WATCH x"); !ok {
+				return false
+			}
+		}
+		got, ok := s.exchange("MULTI")
+		if !ok {
+			return false
+		}
+		if strings.HasPrefix(got[0], "LOADING") {
+			_, ok = s.exchange("UNWATCH")
+			return ok
+		}
+		if _, ok = s.exchange("RPUSH " + s.list() + " " + v); !ok {
+			return false
+		}
+		got, ok = s.exchange("EXEC")
+		s.judge(v, got[0], true)
+		return ok
+	case 'b':
+		v := s.value()
+		got, ok := s.exchange("RPUSH q"+v+" x", "BLPOP q"+v+" 1", "ECHO "+v)
+		if ok && got[0] == "1" && got[1] != "[q"+v+" x]" && got[1] != "nil" && !strings.HasPrefix(got[1], "LOADING") {
+			s.failf("client %d: BLPOP got %q", s.id, got[1])
+		}
+		return ok
+	case 's':
+		v := s.value()
+		_, ok := s.exchange("SELECT 1", "ECHO "+v, "SELECT 0", "PING", "ECHO "+v)
+		return ok
+	case 'h':
+		_, ok := s.exchange("PING")
+		return ok
+	}
+	var cmds, values []string
+	for range 1 + s.r.IntN(8) {
+		v := s.value()
+		values = append(values, v)
+		if s.r.IntN(3) > 0 {
+			cmds = append(cmds, "RPUSH "+s.list()+" "+v)
+		} else {
+			cmds = append(cmds, "ECHO "+v)
+		}
+	}
+	got, ok := s.exchange(cmds...)
+	for i, cmd := range cmds {
+		if strings.HasPrefix(cmd, "RPUSH") {
+			s.judge(values[i], got[i], true)
+		}
+	}
+	return ok
+}
+
+func (s *stressed) run(stop <-chan struct{}, done *sync.WaitGroup) {
+	defer done.Done()
+	for {
+		select {
+		case <-stop:
+			if s.c != nil {
+				s.c.nc.Close()
+			}
+			return
+		default:
+		}
+		if s.c == nil {
+			nc, err := s.w.net.Dial(context.Background(), "tcp", front)
+			if err != nil {
+				s.failf("dial: %v", err)
+				return
+			}
+			s.c = &client{t: s.w.t, nc: nc, br: bufio.NewReader(nc)}
+		}
+		if !s.step() {
+			s.c.nc.Close()
+			s.c = nil
+		}
+		if s.fault != "" {
+			return
+		}
+		time.Sleep(time.Duration(s.r.IntN(40)) * time.Millisecond)
+	}
+}
+
+// afflict does the faults, each of which leaves a master that serves.
+func afflict(w *world, r *rand.Rand, kinds string) (log []string) {
+	master, other := w.a, w.b
+	pause := func(ms int) { time.Sleep(time.Duration(1+r.IntN(ms)) * time.Millisecond) }
+	move := func(planned bool) {
+		if planned {
+			w.republishPhase(topology.Holding)
+			pause(300)
+		}
+		master.BecomeReplica(other.Addr())
+		other.BecomeMaster()
+		other.Disconnect()
+		pause(1200)
+		w.generation++
+		w.board.Publish(topology.View{Master: other.Addr(), Epoch: w.generation, Generation: w.generation, Phase: topology.Serving,
+			Since: time.Now(), Reason: "stress"})
+		master, other = other, master
+		pause(300)
+		if r.IntN(2) == 0 {
+			other.Disconnect()
+		}
+		other.Thaw()
+		other.ReleaseReplies()
+		other.Delay(0)
+		other.Disconnect()
+		pause(100)
+		master.Replicas(other)
+	}
+	for range 25 {
+		pause(700)
+		kind := kinds[r.IntN(len(kinds))]
+		log = append(log, string(kind))
+		switch kind {
+		case 'h': // hold and release
+			w.republishPhase(topology.Holding)
+			pause(900)
+			w.republishPhase(topology.Serving)
+		case 'p': // planned
+			move(true)
+		case 'c': // crash
+			w.net.Cut(master.Addr())
+			master.Disconnect()
+			old := master
+			pause(900)
+			move(r.IntN(2) == 0)
+			w.net.Mend(old.Addr())
+		case 'f': // freeze, then failover
+			master.Freeze()
+			pause(3000)
+			move(r.IntN(2) == 0)
+		case 'z': // freeze and thaw
+			master.Freeze()
+			pause(3000)
+			master.Thaw()
+		case 'd': // connections lost
+			master.Disconnect()
+		case 'x': // replies lost
+			master.HoldReplies()
+			pause(200)
+			master.Disconnect()
+			master.ReleaseReplies()
+		case 'l': // loading
+			master.Loading(true)
+			pause(1500)
+			master.Loading(false)
+		case 's': // slow
+			master.Delay(time.Duration(r.IntN(20)) * time.Millisecond)
+			pause(1000)
+			master.Delay(0)
+		case 'o': // longer than the hold time
+			w.republishPhase(topology.Holding)
+			time.Sleep(6 * time.Second)
+			w.republishPhase(topology.Serving)
+		}
+	}
+	pause(2000)
+	return log
+}
+
+func (w *world) republishPhase(p topology.Phase) {
+	v := *w.board.Load()
+	v.Phase, v.Since = p, time.Now()
+	w.board.Publish(v)
+}
+
+func (w *world) master() *fake.Redis {
+	if w.board.Load().Master == w.a.Addr() {
+		return w.a
+	}
+	return w.b
+}
+
+// stress runs one seed and audits it.
+func stress(t *testing.T, seed uint64, mode proxy.InDoubt, kinds, faults string) {
+	inWorld(t, proxy.Options{InDoubt: mode, Hold: 5 * time.Second, HoldMaxCommands: 60, Drain: time.Second}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		stop := make(chan struct{})
+		var done sync.WaitGroup
+		clients := make([]*stressed, 24)
+		for i := range clients {
+			clients[i] = &stressed{w: w, id: i, r: rand.New(rand.NewPCG(seed, uint64(i+1))), kinds: kinds, mode: mode, fate: map[string]fortune{}}
+			done.Add(1)
+			go clients[i].run(stop, &done)
+		}
+		log := afflict(w, rand.New(rand.NewPCG(seed, 0)), faults)
+		close(stop)
+		done.Wait()
+		synctest.Wait()
+		if c := w.counts(); !c.Balanced() || c.Waiting != 0 {
+			t.Errorf("counters: %+v", c)
+		}
+		audit(t, w.master(), clients, mode)
+		if t.Failed() {
+			t.Logf("seed %d, clients do %q, faults %v", seed, kinds, log)
+		}
+	})
+}
+
+func audit(t *testing.T, master *fake.Redis, clients []*stressed, mode proxy.InDoubt) {
+	acked, unknown := 0, 0
+	for _, s := range clients {
+		if s.fault != "" {
+			t.Error(s.fault)
+		}
+		seen, last := map[string]int{}, 0
+		for _, v := range master.List(s.list()) {
+			seen[v]++
+			n := 0
+			fmt.Sscanf(v, fmt.Sprintf("%d-%%d", s.id), &n)
+			if n < last && seen[v] == 1 && mode != proxy.InDoubtRetry {
+				t.Errorf("client %d: %s was appended behind number %d", s.id, v, last)
+			}
+			last = max(last, n)
+		}
+		for v, f := range s.fate {
+			switch n := seen[v]; {
+			case n > 1 && mode != proxy.InDoubtRetry:
+				t.Errorf("%s was appended %d times", v, n)
+			case f == acknowledged && n == 0:
+				t.Errorf("%s was acknowledged and is not there", v)
+			case f == refused && n > 0:
+				t.Errorf("%s was refused and is there", v)
+			}
+			switch f {
+			case acknowledged:
+				acked++
+			case unsure:
+				unknown++
+			}
+		}
+	}
+	if acked == 0 {
+		t.Error("nothing was acknowledged")
+	}
+	t.Logf("%d acknowledged, %d unsure", acked, unknown)
+}
+
+func TestStress(t *testing.T) {
+	more := 0
+	fmt.Sscan(os.Getenv("STEADIS_STRESS"), &more)
+	for _, tt := range []struct {
+		name          string
+		kinds, faults string
+	}{
+		{"plain", "pppppps", "hpcfzdxso"},
+		{"plain and hang-ups", "ppphs", "hpcfzdxso"},
+		{"loading", "ppps", "lhpd"},
+		{"groups", "pgggs", "hpcfzdxso"},
+		{"transactions", "ptttw", "hpcfzdxso"},
+		{"blocking", "pbbs", "hpcfzdxso"},
+		{"all", "pgtwbhs", "hpcfzdxslo"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for seed := range uint64(3 + more) {
+				for _, mode := range []proxy.InDoubt{proxy.InDoubtClose, proxy.InDoubtError, proxy.InDoubtRetry} {
+					t.Run(fmt.Sprintf("%d-%d", seed, mode), func(t *testing.T) { stress(t, seed, mode, tt.kinds, tt.faults) })
+				}
+			}
+		})
+	}
 }
