@@ -54,6 +54,10 @@ type Config struct {
 	Limits Limits `key:"limits"`
 	// Drain bounds how long a shutdown waits for replies still due. >= 0.
 	Drain time.Duration `key:"drain"`
+	// Threads is how many run at one time. >= 0; 0 means half of the processors.
+	Threads int `key:"threads"`
+	// GCPercent is Go's GOGC. > 0.
+	GCPercent int `key:"gc_percent"`
 	// Log is about the log on standard error.
 	Log Log `key:"log"`
 }

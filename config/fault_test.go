@@ -121,6 +121,8 @@ var faultTests = []struct {
 	{given{args: []string{"--limits-output", "0"}}, "limits.output '0b' (--limits-output) must be more than 0"},
 	{given{args: []string{"--limits-query-memory", "0"}}, "limits.query_memory '0b' (--limits-query-memory) must be more than 0"},
 	{given{args: []string{"--limits-bulk", "0"}}, "limits.bulk '0b' (--limits-bulk) must be more than 0"},
+	{given{args: []string{"--threads", "-1"}}, "threads '-1' (--threads) must be 0 or more"},
+	{given{args: []string{"--gc-percent", "0"}}, "gc_percent '0' (--gc-percent) must be more than 0"},
 	{given{args: []string{"--drain", "-1s"}}, "drain '-1s' (--drain) must be 0 or more"},
 	{given{args: []string{"--log-level", "trace"}}, "log.level 'trace' (--log-level) is not one of debug, info, warn, error"},
 	{given{args: []string{"--log-format", "jsn"}}, "log.format 'jsn' (--log-format) is not one of console, json; did you mean 'json'?"},

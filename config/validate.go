@@ -171,6 +171,10 @@ func (v *validation) hold(c *Config) {
 	if c.Drain < 0 {
 		v.add("drain", formatDuration(c.Drain), "must be 0 or more")
 	}
+	if c.Threads < 0 {
+		v.add("threads", strconv.Itoa(c.Threads), "must be 0 or more")
+	}
+	v.positive("gc_percent", int64(c.GCPercent), strconv.Itoa(c.GCPercent))
 }
 
 func (v *validation) poll(key string, every time.Duration) {
