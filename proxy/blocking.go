@@ -20,7 +20,7 @@ func (s *Session) advanceBlocking(r *request) bool {
 	}
 	if r.link == nil {
 		r.role = roleBlock
-		r.link = s.server.pool.Pin(s.ident, s)
+		r.own().link = s.server.pool.Pin(s.ident, s)
 	}
 	s.arm(r)
 	s.barrier = r
@@ -78,7 +78,7 @@ func (s *Session) unblocked(r *request, frame []byte) {
 // again, with what is left of its time. A WAIT that was cut short confirms
 // nothing.
 func (s *Session) reblock(r *request) {
-	r.again = true
+	r.own().again = true
 	r.got = 0
 	if r.info.Verb == command.Wait {
 		r.state, r.reply = done, []byte(replyZero)

@@ -25,35 +25,43 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // start serves a proxy in front of a fake master, both on real TCP.
 func start(t *testing.T, o proxy.Options) (addr string, master *fake.Redis) {
 	t.Helper()
-	listen := func() net.Listener {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ln
+	master = fake.StartRedis(listen(t))
+	t.Cleanup(master.Close)
+	return startBefore(t, o, master.Addr()), master
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	master = fake.StartRedis(listen())
+	return ln
+}
+
+// startBefore serves a proxy in front of the master at an address.
+func startBefore(t *testing.T, o proxy.Options, master string) string {
+	t.Helper()
 	o.Board, o.MasterName = topology.NewBoard(), "mymaster"
-	o.Board.Publish(topology.View{Master: master.Addr(), Generation: 1, Phase: topology.Serving, Since: time.Now()})
+	o.Board.Publish(topology.View{Master: master, Generation: 1, Phase: topology.Serving, Since: time.Now()})
 	server, err := proxy.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	ln := listen()
+	ln := listen(t)
 	go func() { served <- server.Serve(ctx, ln) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-		master.Close()
 		if c := server.Status().Hold; !c.Balanced() || c.Waiting != 0 {
 			t.Errorf("the hold's counters do not add up: %+v", c)
 		}
 	})
-	return ln.Addr().String(), master
+	return ln.Addr().String()
 }
 
 func dial(t *testing.T, addr string) net.Conn {

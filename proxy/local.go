@@ -129,7 +129,7 @@ func (s *Session) advanceAdopt(r *request) bool {
 			return s.local(r, []byte(fault))
 		}
 		r.role = roleAdopt
-		r.link = s.server.pool.Shared(r.target, s.id)
+		r.own().link = s.server.pool.Shared(r.target, s.id)
 	}
 	if r.info.Verb != command.Hello && !s.server.pool.Gate().Open && s.server.pool.Known(r.target) {
 		// A new connection must not have to wait for a master to be set up.
@@ -145,7 +145,7 @@ func (s *Session) advanceAdopt(r *request) bool {
 // candidate reads what identity the command asks for into r.target; it returns
 // an error reply if the command itself is wrong.
 func (s *Session) candidate(r *request) string {
-	r.target = s.ident
+	r.own().target = s.ident
 	switch r.info.Verb {
 	case command.Select:
 		text := string(r.args[1])

@@ -178,7 +178,7 @@ func (s *Session) restoreSub(conn *upstream.Conn) {
 		if len(set) == 0 {
 			continue
 		}
-		r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(set))}
+		r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(set)), rare: &plainRequest}
 		r.raw = resp.AppendCommand(nil, append([]string{subscribeNames[k]}, sortedNames(set)...)...)
 		s.calls = append(s.calls, r)
 	}

@@ -49,17 +49,33 @@ type request struct {
 	got    int32 // replies that the client has
 	skip   int32 // replies to drop because the client has had them before
 
-	size    int32             // bytes, as counted by the hold and the session
-	copies  int32             // replies for this many commands (refused ones in a row)
+	size   int32     // bytes, as counted by the hold and the session
+	copies int32     // replies for this many commands (refused ones in a row)
+	reply  []byte    // done: what to answer; a group: the frames so far
+	finish bool      // close the connection behind the reply
+	since  time.Time // when it was first held
+
+	*rare // never nil; written only through own
+}
+
+// rare is what few requests need: most commands should cost little memory.
+type rare struct {
 	members []*request        // of a group
-	reply   []byte            // done: what to answer; a group: the frames so far
-	since   time.Time         // when it was first held
 	until   time.Time         // a blocking command's own deadline; zero means never
 	again   bool              // a blocking command that has been sent before
 	link    *upstream.Link    // of an adopting or blocking request
 	target  upstream.Identity // of an adopting request
 	name    *string           // HELLO SETNAME
-	finish  bool              // close the connection behind the reply
+}
+
+var plainRequest rare
+
+// own gives the request a rare of its own, to be written.
+func (r *request) own() *rare {
+	if r.rare == &plainRequest {
+		r.rare = new(rare)
+	}
+	return r.rare
 }
 
 // maxTries is how often a command that a node refused as no master is sent again,

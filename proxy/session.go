@@ -97,10 +97,10 @@ func (s *Session) enqueue(cmd redcon.Command) {
 		return
 	}
 	info := command.Lookup(cmd.Args)
-	r := &request{s: s, raw: cmd.Raw, args: cmd.Args, info: info, frames: 1, copies: 1, size: int32(len(cmd.Raw))}
+	r := &request{s: s, raw: cmd.Raw, args: cmd.Args, info: info, frames: 1, copies: 1, size: int32(len(cmd.Raw)), rare: &plainRequest}
 	if info.Class == command.Blocking {
 		if _, d, ok := info.Timeout(cmd.Args); ok && d > 0 {
-			r.until = s.server.now().Add(d)
+			r.own().until = s.server.now().Add(d)
 		}
 	}
 	if isScript(info) || info.Verb == command.ScriptLoad {
@@ -296,7 +296,7 @@ func (s *Session) readEnded(fault string) {
 	case s.dead || s.ended:
 	case fault != "":
 		s.ended = true
-		r := &request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true}
+		r := &request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true, rare: &plainRequest}
 		s.queue.Push(r)
 		s.answerReady()
 	default:

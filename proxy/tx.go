@@ -79,6 +79,7 @@ func (s *Session) gather(multi *request) bool {
 		}
 	}
 	multi.role = roleGroup
+	multi.own()
 	multi.frames = int32(end - start + 1)
 	raw := append([]byte(nil), multi.raw...)
 	for i := start + 1; i <= end; i++ {
@@ -265,7 +266,7 @@ func (s *Session) restoreTx(conn *upstream.Conn) {
 	if len(t.log) == 0 {
 		return
 	}
-	r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(t.log))}
+	r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(t.log)), rare: &plainRequest}
 	for _, q := range t.log {
 		r.raw = append(r.raw, q.raw...)
 	}

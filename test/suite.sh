@@ -12,6 +12,12 @@ section() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
 
 marked() { env "$mark" "$@"; }
 
+# Allocations and memory are what they are only without the race detector.
+budget_tests() {
+  section "budgets, without the race detector"
+  marked "$go" test -count=1 -v -run 'TestAllocationsPerCommand|TestIdleConnection' ./proxy
+}
+
 # The failover tests measure time, so they do not run beside other packages.
 unit_tests() {
   section "tests with the race detector"
@@ -66,7 +72,7 @@ leftovers() {
 }
 
 case "${1:-}" in
-  all) unit_tests; failover_tests; fuzz_targets; leftovers ;;
+  all) unit_tests; budget_tests; failover_tests; fuzz_targets; leftovers ;;
   failover) failover_figures; leftovers ;;
   fuzz) fuzz_targets; leftovers ;;
   *) echo "usage: $0 all|failover|fuzz" >&2; exit 2 ;;
