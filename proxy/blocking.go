@@ -18,6 +18,14 @@ func (s *Session) advanceBlocking(r *request) bool {
 	if !s.first(r) {
 		return false
 	}
+	if s.gone { // nothing may be popped for nobody
+		s.close()
+		return true
+	}
+	if reply := s.waitVoid(r); reply != "" {
+		s.letGo(r)
+		return s.local(r, []byte(reply))
+	}
 	if r.link == nil {
 		r.role = roleBlock
 		r.own().link = s.server.pool.Pin(s.ident, s)
@@ -30,36 +38,46 @@ func (s *Session) advanceBlocking(r *request) bool {
 // arm writes the command's remaining time into it. A command that is sent for
 // the first time at once goes out as the client wrote it.
 func (s *Session) arm(r *request) {
-	if r.info.Verb == command.Wait || r.info.Verb == command.WaitAOF {
-		s.armWait(r)
-		return
+	late := !r.until.IsZero() && (r.again || !r.since.IsZero())
+	if at, _, ok := r.info.Timeout(r.args); ok && late {
+		left := max(r.until.Sub(s.server.now()), shortest)
+		r.args[at] = command.FormatTimeout(r.info, left)
 	}
-	if r.until.IsZero() || r.since.IsZero() && r.tries == 0 && !r.again {
-		return
+	switch {
+	case isWait(r.info):
+		// WAIT compares replicas with the last write of its own connection (Redis 7.2
+		// and later) or with anything before it (7.0), but the client's writes went
+		// over another one. So something that is replicated must come first here: a
+		// PUBLISH is, and changes no data.
+		r.frames, r.skip = 2, 1
+		r.raw = resp.AppendCommand(nil, "PUBLISH", barrierChannel, "")
+		r.raw = resp.AppendCommandBytes(r.raw, r.args...)
+	case late:
+		r.raw = resp.AppendCommandBytes(nil, r.args...)
 	}
-	at, _, ok := r.info.Timeout(r.args)
-	if !ok {
-		return
-	}
-	left := max(r.until.Sub(s.server.now()), shortest)
-	r.args[at] = command.FormatTimeout(r.info, left)
-	r.raw = resp.AppendCommandBytes(nil, r.args...)
 }
 
-// barrierChannel is where the command goes that makes WAIT mean something on a
-// connection that has written nothing.
+// barrierChannel is where the PUBLISH before a WAIT goes.
 const barrierChannel = "__steadis:barrier"
 
-// armWait makes WAIT wait for the client's own writes, which went over another
-// connection. WAIT compares replicas with the last write of its own connection
-// (Redis 7.2 and later) or with anything before it (7.0), so something that is
-// replicated must come first: a PUBLISH is, and changes no data.
-func (s *Session) armWait(r *request) {
-	if r.frames == 2 {
-		return
+func isWait(info *command.Info) bool {
+	return info.Verb == command.Wait || info.Verb == command.WaitAOF
+}
+
+// waitVoid returns what a WAIT answers when the client's last write went to a
+// former master: nothing is known of it any more, so it is confirmed by nobody.
+func (s *Session) waitVoid(r *request) string {
+	if !isWait(r.info) || s.wrote == 0 || s.wrote == s.server.pool.Gate().Generation {
+		return ""
 	}
-	r.frames, r.skip = 2, 1
-	r.raw = append(resp.AppendCommand(nil, "PUBLISH", barrierChannel, ""), r.raw...)
+	return voidWait(r.info)
+}
+
+func voidWait(info *command.Info) string {
+	if info.Verb == command.WaitAOF {
+		return replyZeros
+	}
+	return replyZero
 }
 
 // unblocked takes a blocking command's reply and frees its connection.
@@ -78,10 +96,9 @@ func (s *Session) unblocked(r *request, frame []byte) {
 // again, with what is left of its time. A WAIT that was cut short confirms
 // nothing.
 func (s *Session) reblock(r *request) {
-	r.own().again = true
 	r.got = 0
-	if r.info.Verb == command.Wait {
-		r.state, r.reply = done, []byte(replyZero)
+	if isWait(r.info) {
+		r.state, r.reply = done, []byte(voidWait(r.info))
 		s.letGo(r)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 
+	"github.com/tidwall/redcon"
+
 	"steadis/proxy/resp"
 )
 
@@ -14,24 +16,42 @@ import (
 type clientConn struct {
 	*resp.Guard
 	session *Session
-	fault   string // what the client did wrong; used by redcon's goroutine alone
 }
 
-// Read hands out whole commands. A fault in the client's bytes looks like their
-// end to redcon, whose own error reply would come out of order.
+// Read hands out whole commands. A fault in the client's bytes it tells the
+// session, and then it waits for the client's end: so a client that hangs up while
+// its earlier commands wait is noticed, and redcon, whose own error reply would
+// come out of order, sees nothing but that end. The session's own closing of the
+// connection, behind the error reply, ends the wait too.
 func (c *clientConn) Read(p []byte) (int, error) {
 	n, err := c.Guard.Read(p)
-	var fault *resp.ProtocolError
-	if errors.As(err, &fault) {
-		c.fault = fault.Text
-		return n, io.EOF
+	if err == nil {
+		return n, nil
 	}
-	return n, err
+	var fault *resp.ProtocolError
+	if !errors.As(err, &fault) {
+		return n, err
+	}
+	c.session.readEnded(fault.Text)
+	// A small buffer that all connections share in turn; any error is an end.
+	_, _ = io.Copy(io.Discard, c.NetConn())
+	return n, io.EOF
 }
 
-// Close is redcon's last word.
+// unfold puts the command that cmd stands for in its place, if that is a large one
+// which the guard has kept from redcon. It returns false if the connection has been
+// closed: then cmd, and whatever follows it, is nothing to run.
+func (c *clientConn) unfold(cmd *redcon.Command) bool {
+	raw, args, large := c.TakeLarge(cmd.Args)
+	if large {
+		cmd.Raw, cmd.Args = raw, args
+	}
+	return !large || raw != nil
+}
+
+// Close is redcon's last word: the client has hung up, or is to be taken as if.
 func (c *clientConn) Close() error {
-	c.session.readEnded(c.fault)
+	c.session.readEnded("")
 	return c.Guard.Close()
 }
 

@@ -169,6 +169,9 @@ func (c *conductor) heartbeat(ctx context.Context) {
 	c.spawn(func() { answer <- c.pilot.Ask(ask, pingCommand) })
 	select {
 	case err := <-answer:
+		if err == nil {
+			c.pool.Alive(c.now())
+		}
 		if err == nil || ctx.Err() != nil {
 			return
 		}

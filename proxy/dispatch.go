@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"steadis/proxy/command"
-	"steadis/proxy/hold"
 	"steadis/proxy/upstream"
 )
 
@@ -13,31 +12,63 @@ import (
 // all on one connection, and whatever needs another one (another database, a
 // pinned connection, a new master) waits until nothing is in flight.
 func (s *Session) dispatch() {
-	s.leaveModes()
-	for !s.dead && s.waiting == nil && s.barrier == nil && s.next < s.queue.Len() {
-		r := *s.queue.At(s.next)
-		if r.state != unsent {
-			s.next++
-		} else if !s.advance(r) {
-			break
+	for again := true; again && !s.dead; {
+		s.leaveModes()
+		crowded := s.out.crowded()
+		for !s.dead && s.waiting == nil && s.barrier == nil && s.next < s.queue.Len() {
+			r := *s.queue.At(s.next)
+			if r.state != unsent {
+				s.pass(r)
+				s.next++
+			} else if crowded || s.flight+len(s.batch) >= s.window() || !s.advance(r) {
+				break
+			}
 		}
+		again = !s.dead && s.transmit()
 	}
-	if !s.dead {
-		s.transmit()
-	}
+}
+
+// A pipeline of large replies must not fill the output faster than the client
+// reads: replies of so large a share of limits.output may be under way, by their
+// mean size of late. Until replies have come, few commands are sent: 16 with the
+// default limit.
+const (
+	windowShare    = 8
+	firstMeanReply = 512 << 10
+)
+
+// window is how many commands of this client may be in flight.
+func (s *Session) window() int {
+	return max(1, int(s.server.o.Limits.Output)/windowShare/max(s.meanReply, 1))
 }
 
 // leaveModes ends a transaction or subscribed mode that has nothing left in it,
 // so that the session's commands go over the shared link again.
 func (s *Session) leaveModes() {
-	if s.flight > 0 || len(s.batch) > 0 {
+	if s.flight > 0 || len(s.batch) > 0 || s.barrier != nil || s.waiting != nil {
 		return
 	}
 	if t := s.tx; t != nil && !t.multi && !t.watched && t.conn != nil {
 		s.endTx(true)
 	}
-	if u := s.sub; u != nil && u.open == 0 && u.empty() && u.conn != nil {
+	if u := s.sub; u != nil && u.open == 0 && u.empty() {
 		s.endSub(true)
+	}
+}
+
+// pass looks, in order, at a request that is not to be sent because steadis has
+// refused it. Inside MULTI that voids the transaction, as a refusal by Redis does.
+func (s *Session) pass(r *request) {
+	if !r.refused || r.passed {
+		return
+	}
+	r.passed = true
+	switch t := s.tx; {
+	case t == nil || !t.multi:
+	case r.info.Verb == command.Exec || r.info.Verb == command.Discard:
+		s.endTx(false)
+	default:
+		t.dirty = true
 	}
 }
 
@@ -67,6 +98,9 @@ func (s *Session) advance(r *request) bool {
 		return s.advanceSubscribe(r)
 	case command.Refused:
 		return s.local(r, errRefused(r.info.Name, r.info.Reason))
+	}
+	if r.info.Verb == command.ScriptKill || r.info.Verb == command.FunctionKill {
+		return s.advanceBlocking(r) // it must not queue behind the script that it is for
 	}
 	return s.pick(r, s.sharedLink())
 }
@@ -103,21 +137,23 @@ func (s *Session) local(r *request, reply []byte) bool {
 	return true
 }
 
-// transmit hands the batch to its link's connection, whole or not at all.
-func (s *Session) transmit() {
+// transmit hands the batch to its link's connection, whole or not at all. True:
+// something has changed, dispatch should look again.
+func (s *Session) transmit() bool {
 	if len(s.batch) == 0 {
-		return
+		return false
 	}
 	conn := s.via.Conn()
 	switch {
 	case conn == nil:
-		s.takeBack(true)
-		return
+		return s.takeBack(true)
 	case s.flight > 0 && conn != s.conn:
 		// The link has another connection already; what is in flight on the former
 		// one is being lost or answered, and either brings the session back here.
+		return s.takeBack(false)
+	case s.loseWatch(conn):
 		s.takeBack(false)
-		return
+		return true
 	}
 	s.restoreTx(conn)
 	s.restoreSub(conn)
@@ -129,19 +165,30 @@ func (s *Session) transmit() {
 	clear(s.calls)
 	s.calls = s.calls[:0]
 	if err != nil {
-		s.takeBack(true)
-		return
+		return s.takeBack(true)
 	}
 	s.restored(conn)
 	s.flight += n
 	for _, r := range s.batch {
-		s.leave(r, s.server.hold.Release)
-		for _, m := range r.members {
-			s.leave(m, s.server.hold.Release)
-		}
+		s.noteSent(r, conn)
 	}
 	clear(s.batch)
 	s.batch = s.batch[:0]
+	return false
+}
+
+// noteSent is the book-keeping for a request that is in flight now.
+func (s *Session) noteSent(r *request, conn *upstream.Conn) {
+	s.leave(r, s.server.hold.Release)
+	if !r.since.IsZero() {
+		r.since = zeroTime
+	}
+	switch {
+	case r.role == roleBlock:
+		r.own().again = true
+	case r.info.Class != command.Read:
+		s.wrote = conn.Generation()
+	}
 }
 
 // restored notes that the session's state is on conn now.
@@ -156,7 +203,8 @@ func (s *Session) restored(conn *upstream.Conn) {
 }
 
 // takeBack puts the batch back into the queue and, with wait, waits for the link.
-func (s *Session) takeBack(wait bool) {
+// True: dispatch should look again.
+func (s *Session) takeBack(wait bool) bool {
 	for _, r := range s.batch {
 		r.state = unsent
 		if s.barrier == r {
@@ -166,255 +214,5 @@ func (s *Session) takeBack(wait bool) {
 	clear(s.batch)
 	s.batch = s.batch[:0]
 	s.next = 0
-	if wait {
-		s.wait(s.via)
-	}
-}
-
-// wait holds everything that is not sent until link has a connection. s.mu must
-// be held.
-func (s *Session) wait(link *upstream.Link) {
-	if s.gone {
-		s.dropUnsent()
-		if s.queue.Len() == 0 {
-			s.close()
-		}
-		return
-	}
-	s.waiting = link
-	s.holdAll()
-	if s.dead || s.waiting == nil {
-		return
-	}
-	switch link.Await(s) {
-	case upstream.Usable:
-		s.waiting = nil
-		s.dispatch()
-	case upstream.Over:
-		s.waiting = nil
-		s.refuseAll(hold.Expired, s.server.outageReply())
-	case upstream.Gone:
-		s.waiting = nil
-		s.lostLink(link)
-		s.dispatch()
-	}
-}
-
-// holdAll counts everything that is not sent as held.
-func (s *Session) holdAll() {
-	for i := 0; i < s.queue.Len(); i++ {
-		switch r := *s.queue.At(i); {
-		case r.state == unsent:
-			s.holdOne(r)
-		case r.role == rolePing && !s.enter(r): // it waits for those before it
-			r.role = roleCommand
-			s.settleRefused(r, s.server.errFull)
-		}
-	}
-	s.answerReady()
-}
-
-// holdOne counts r as held, or refuses it if there is no room for it or it has
-// waited for the hold time already.
-func (s *Session) holdOne(r *request) {
-	switch late := !r.since.IsZero() && s.server.now().Sub(r.since) >= s.server.hold.Window(); {
-	case late:
-		s.refuse(r, hold.Expired, s.server.outageReply())
-	case !s.enter(r):
-		s.settleRefused(r, s.server.errFull)
-	}
-}
-
-// refuse answers a request that will not be sent with an error.
-func (s *Session) refuse(r *request, why hold.Refusal, reply []byte) {
-	if r.held {
-		s.leave(r, func(n int) { s.server.hold.Refuse(n, why) })
-	} else {
-		s.server.hold.RefuseAtOnce(why)
-	}
-	s.settleRefused(r, reply)
-}
-
-// settleRefused makes reply the answer of r, for each frame that is owed.
-func (s *Session) settleRefused(r *request, reply []byte) {
-	for _, m := range r.members {
-		s.leave(m, func(n int) { s.server.hold.Refuse(n, hold.Expired) })
-	}
-	s.letGo(r)
-	r.state, r.reply = done, reply
-	if r.role == roleGroup {
-		r.copies = r.frames
-	}
-	r.raw, r.args = nil, nil
-}
-
-// refuseAll answers everything that is not sent with an error.
-func (s *Session) refuseAll(why hold.Refusal, reply []byte) {
-	for i := range s.queue.Len() {
-		r := *s.queue.At(i)
-		switch {
-		case r.role == rolePing || r.state == unsent && r.info.Verb == command.Ping && s.tx == nil && s.sub == nil:
-			s.leave(r, func(n int) { s.server.hold.Refuse(n, why) })
-			r.role, r.state = rolePing, done
-		case r.state != unsent:
-		default:
-			s.refuse(r, why, reply)
-		}
-	}
-	s.afterRefusal()
-	s.answerReady()
-}
-
-// LinkEvent implements upstream.Waiter.
-func (s *Session) LinkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
-	s.mu.Lock()
-	switch {
-	case s.dead:
-	case e == upstream.Down:
-		s.pinnedDown(l)
-	case e == upstream.Ready && s.sub != nil && s.sub.link == l:
-		s.waiting = nil
-		s.resubscribe()
-		s.dispatch()
-	case s.waiting != l:
-	case e == upstream.Ready:
-		s.waiting = nil
-		s.dispatch()
-	case e == upstream.Expired:
-		s.waiting = nil
-		s.refuseAll(hold.Expired, s.server.outageReply())
-	case e == upstream.Refused:
-		s.waiting = nil
-		s.rejected(l, frame)
-	}
-	s.mu.Unlock()
-	s.out.flush()
-}
-
-// rejected deals with Redis' refusal of the identity that the session waits for.
-func (s *Session) rejected(l *upstream.Link, frame []byte) {
-	for i := range s.queue.Len() {
-		r := *s.queue.At(i)
-		if r.state != unsent {
-			continue
-		}
-		if r.link == l && r.role == roleAdopt {
-			// A wrong password or database: this command's answer, nothing else's.
-			s.leave(r, s.server.hold.Release)
-			s.letGo(r)
-			s.answer(r, frame)
-			s.dispatch()
-			return
-		}
-		break
-	}
-	s.lostLink(l)
-	s.refuseAll(hold.Failed, frame)
-}
-
-// lostLink forgets a link that is closed for good.
-func (s *Session) lostLink(l *upstream.Link) {
-	if s.link == l {
-		s.server.pool.Release(l)
-		s.link = nil
-	}
-	for i := range s.queue.Len() {
-		if r := *s.queue.At(i); r.link == l && r.state == unsent {
-			s.letGo(r)
-			r.role = roleCommand
-		}
-	}
-}
-
-// lost is an upstream reader's: r's reply will not come.
-func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flight--
-	doubt := fate == upstream.InDoubt && s.inDoubt(r)
-	if doubt {
-		s.server.noteInDoubt()
-	}
-	if s.dead {
-		return nil
-	}
-	if s.barrier == r {
-		s.barrier = nil
-	}
-	s.next = 0
-	r.state = unsent
-	switch {
-	case r.role == roleRestore:
-		s.unrestored()
-	case s.gone:
-		s.close()
-	case r.role == roleBlock:
-		s.reblock(r)
-	case r.role == roleSubscribe:
-		r.skip, r.got = max(r.skip, r.got), 0
-	case fate == upstream.NotExecuted && r.tries+1 >= maxTries:
-		s.settleRefused(r, []byte(errRefusedAgain))
-	case fate == upstream.NotExecuted:
-		r.tries++
-	case !doubt:
-	case s.server.o.InDoubt == InDoubtError:
-		s.doubted(r)
-	case s.server.o.InDoubt == InDoubtClose:
-		s.close()
-	}
-	if !s.dead {
-		if s.waiting != nil && r.state == unsent && r.role != roleRestore {
-			s.holdOne(r)
-		}
-		s.answerReady()
-	}
-	return s.soil()
-}
-
-// unrestored notes that the state may not be on the connection after all.
-func (s *Session) unrestored() {
-	if s.tx != nil {
-		s.tx.moved = true
-	}
-	if s.sub != nil {
-		s.sub.moved = true
-	}
-}
-
-// afterRefusal voids a transaction of which a command was refused.
-func (s *Session) afterRefusal() {
-	if s.tx != nil && s.tx.multi {
-		s.tx.dirty = true
-	}
-}
-
-// inDoubt says whether it matters that r may have run.
-func (s *Session) inDoubt(r *request) bool {
-	switch r.role {
-	case roleTx:
-		// Queued inside MULTI: without an EXEC it did not run.
-		return (s.tx == nil || !s.tx.multi) && !r.repeatable()
-	case roleTxEnd:
-		return r.info.Verb == command.Exec && (s.tx == nil || !s.tx.repeatable())
-	case roleRestore, roleAdopt, roleSubscribe, roleBlock:
-		return false
-	}
-	return !r.repeatable()
-}
-
-// doubted answers a request that may or may not have run.
-func (s *Session) doubted(r *request) {
-	var reply []byte
-	if r.role == roleGroup {
-		// Its MULTI and its queueing, had their replies not been lost, would have
-		// said just that.
-		reply = append(reply, replyOK...)
-		for range r.frames - 2 {
-			reply = append(reply, replyQueued...)
-		}
-	}
-	r.state, r.reply = done, append(reply, errInDoubt...)
-	if r.role == roleTxEnd {
-		s.endTx(false)
-	}
+	return wait && s.wait(s.via)
 }

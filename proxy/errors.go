@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"steadis/proxy/command"
 	"steadis/proxy/hold"
 )
 
@@ -21,6 +22,7 @@ const (
 	replyNil     = "$-1\r\n"
 	replyNilList = "*-1\r\n"
 	replyZero    = ":0\r\n"
+	replyZeros   = "*2\r\n:0\r\n:0\r\n"
 
 	// errInDoubt answers a write that was sent and lost its reply (in_doubt: error).
 	errInDoubt = "-INDOUBT steadis: the connection to the master was lost after the command was sent and before it was " +
@@ -42,6 +44,12 @@ const (
 
 // errOutage is the reply once the hold time is over and there is still no master.
 func errOutage(master string, o hold.Outage, now time.Time) []byte {
+	if o.Since.IsZero() {
+		// There is a master, but one connection to it could not be made for the whole
+		// hold time.
+		return fmt.Appendf(nil, "-LOADING steadis: no connection to the master of '%s' could be made; the command was not run; "+
+			"try again later\r\n", master)
+	}
 	since := max(now.Sub(o.Since), 0)
 	return fmt.Appendf(nil, "-LOADING steadis: no master for '%s' since %d s (%s); the command was not run; try again later\r\n",
 		master, int(since.Seconds()), plain(o.Reason))
@@ -66,6 +74,21 @@ func errUnsupported(name string) []byte {
 // errInside answers what steadis does not do inside a transaction.
 func errInside(name string) []byte {
 	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported inside WATCH or MULTI; the transaction is discarded\r\n", plain(name))
+}
+
+// errWatching answers what steadis does not do between WATCH and MULTI.
+func errWatching(name string) []byte {
+	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported between WATCH and MULTI; use another connection\r\n", plain(name))
+}
+
+// errSubscribed is Redis' own text (server.c processCommand, rejectCommand).
+func errSubscribed(info *command.Info) []byte {
+	prefix := "ERR"
+	if info.Verb == command.Exec {
+		prefix = "EXECABORT Transaction discarded because of:"
+	}
+	return fmt.Appendf(nil, "-%s Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n",
+		prefix, plain(info.Name))
 }
 
 // errArity is Redis' own text.

@@ -16,6 +16,9 @@ func (s *Session) advanceSession(r *request) bool {
 	}
 	switch r.info.Verb {
 	case command.Ping:
+		if len(r.args) > 2 {
+			return s.local(r, errArity(r.info.Name))
+		}
 		// Not answered yet: what it says is to be true when its turn comes.
 		s.leave(r, s.server.hold.Release)
 		r.role, r.state = rolePing, done

@@ -17,10 +17,11 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 // not take at once goes out by a goroutine of its own, and beyond the limit the
 // client is cut off.
 type output struct {
-	nc    net.Conn
-	try   func(b []byte) (int, error) // writes what the socket takes at once; nil if it cannot
-	limit int64
-	spawn func(func()) // runs trickle, its goroutine, counted by the server
+	nc      net.Conn
+	try     func(b []byte) (int, error) // writes what the socket takes at once; nil if it cannot
+	limit   int64
+	spawn   func(func()) // runs trickle, its goroutine, counted by the server
+	drained func()       // called, with no lock held, when trickle has caught up
 
 	// mu guards the fields below. No I/O under it: flushing marks the one
 	// goroutine that writes meanwhile.
@@ -55,6 +56,18 @@ func (o *output) add(b []byte) bool {
 	}
 	o.buf = append(o.buf, b...)
 	return true
+}
+
+// crowdShare is the share of the limit that may be unread before no more commands
+// are sent on the client's behalf.
+const crowdShare = 16
+
+// crowded says whether the client has so much to read that it should get no more
+// for now. Then trickle runs, and drained will be called.
+func (o *output) crowded() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.behind > 0 && o.behind+int64(len(o.buf)) > o.limit/crowdShare
 }
 
 // finish says that nothing comes behind what is queued: the flush that has
@@ -119,6 +132,7 @@ func (o *output) trickle(b []byte, n int, home *[]byte) {
 			return
 		}
 		if b, home = o.take(); b == nil {
+			o.drained()
 			return
 		}
 		n = 0

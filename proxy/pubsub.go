@@ -77,8 +77,8 @@ func (s *Session) advanceSubscribe(r *request) bool {
 	return s.advanceSub(r)
 }
 
-// advanceSub deals with any command in subscribed mode. What RESP2 does not allow
-// there is refused by Redis itself, in its own words.
+// advanceSub deals with any command in subscribed mode. Only what Redis allows
+// there is sent; for the rest it must be known first whether the mode is still on.
 func (s *Session) advanceSub(r *request) bool {
 	switch r.info.Verb {
 	case command.Quit:
@@ -88,9 +88,30 @@ func (s *Session) advanceSub(r *request) bool {
 	}
 	u := s.sub
 	k, add, ok := subscribing(r.info)
-	if !ok || !command.Arity(r.info, len(r.args)) {
-		return s.pick(r, u.link)
+	if ok && command.Arity(r.info, len(r.args)) {
+		return s.pickSub(r, k, add)
 	}
+	if r.info.Verb == command.Ping && !u.empty() {
+		return s.pick(r, u.link) // its reply has a form of its own there
+	}
+	if !s.first(r) {
+		return false
+	}
+	switch {
+	case u.empty():
+		s.endSub(u.open == 0)
+		return s.advance(r)
+	case !r.info.Known:
+		return s.pick(r, u.link) // Redis' own words
+	case !command.Arity(r.info, len(r.args)):
+		return s.local(r, errArity(r.info.Name))
+	}
+	return s.local(r, errSubscribed(r.info))
+}
+
+// pickSub picks an (un)subscribing command and notes what it will have done.
+func (s *Session) pickSub(r *request, k kind, add bool) bool {
+	u := s.sub
 	if !s.pick(r, u.link) {
 		return false
 	}
@@ -99,24 +120,46 @@ func (s *Session) advanceSub(r *request) bool {
 	}
 	r.role = roleSubscribe
 	u.open++
-	if names := r.args[1:]; len(names) == 0 && len(u.sets[k]) > 0 {
+	if len(r.args) == 1 && len(u.sets[k]) > 0 {
 		// All of a kind: by name, so that it has as many replies when sent again.
 		r.raw = resp.AppendCommand(nil, append([]string{string(r.args[0])}, sortedNames(u.sets[k])...)...)
 		r.args = resp.SplitCommand(r.raw)
 	}
 	r.frames = int32(max(1, len(r.args)-1))
-	u.note(k, add, r.args[1:])
+	r.own().names = u.note(k, add, r.args[1:])
 	return true
 }
 
-// note brings the sets to where the command will have them.
-func (u *subscription) note(k kind, add bool, names [][]byte) {
+// note brings the sets to where the command will have them, and returns the names
+// that this changes.
+func (u *subscription) note(k kind, add bool, names [][]byte) []string {
+	var changed []string
 	for _, name := range names {
-		if add {
-			u.sets[k][string(name)] = struct{}{}
-		} else {
-			delete(u.sets[k], string(name))
+		if _, there := u.sets[k][string(name)]; there != add {
+			changed = append(changed, string(name))
 		}
+		u.set(k, add, string(name))
+	}
+	return changed
+}
+
+func (u *subscription) set(k kind, add bool, name string) {
+	if add {
+		u.sets[k][name] = struct{}{}
+	} else {
+		delete(u.sets[k], name)
+	}
+}
+
+// unsubscribe undoes what was noted of a command that was not carried out.
+func (s *Session) unsubscribe(r *request) {
+	if s.sub == nil {
+		return
+	}
+	k, add, _ := subscribing(r.info)
+	s.sub.open--
+	for _, name := range r.names {
+		s.sub.set(k, !add, name)
 	}
 }
 
@@ -131,11 +174,10 @@ func (s *Session) subscribed(r *request, frame []byte, last bool) {
 	if s.dead || !last {
 		return
 	}
-	if k, add, _ := subscribing(r.info); s.sub != nil {
+	if frame[0] == '-' {
+		s.unsubscribe(r)
+	} else if s.sub != nil {
 		s.sub.open--
-		if add && frame[0] == '-' {
-			s.sub.note(k, false, r.args[1:])
-		}
 	}
 	s.answer(r, r.reply)
 }
@@ -178,7 +220,7 @@ func (s *Session) restoreSub(conn *upstream.Conn) {
 		if len(set) == 0 {
 			continue
 		}
-		r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(set)), rare: &plainRequest}
+		r := &request{s: s, info: resubscribeInfo, role: roleRestore, frames: int32(len(set)), rare: &plainRequest}
 		r.raw = resp.AppendCommand(nil, append([]string{subscribeNames[k]}, sortedNames(set)...)...)
 		s.calls = append(s.calls, r)
 	}
@@ -194,13 +236,6 @@ func (s *Session) Push(l *upstream.Link, frame []byte) upstream.Owner {
 	}
 	s.write(frame)
 	return s.soil()
-}
-
-// pinnedDown is the link's word that a pinned connection is gone.
-func (s *Session) pinnedDown(l *upstream.Link) {
-	if s.tx != nil && s.tx.link == l && s.tx.watched {
-		s.tx.lost = true
-	}
 }
 
 // endSub leaves subscribed mode. With clean, the connection may serve others.

@@ -362,12 +362,12 @@ func TestRandomSequences(t *testing.T) {
 	}{
 		{"transactions and databases", with("MULTI", "EXEC", "SELECT %d", "RESET", "MULTI", "EXEC")},
 		{"transactions and watches", with("MULTI", "EXEC", "WATCH k", "UNWATCH", "RESET", "DISCARD")},
-		{"subscriptions", with("SUBSCRIBE c%d", "UNSUBSCRIBE", "UNSUBSCRIBE c%d", "PSUBSCRIBE p%d", "PUNSUBSCRIBE", "RESET")},
+		{"subscriptions", with("SUBSCRIBE c", "UNSUBSCRIBE", "UNSUBSCRIBE c", "PSUBSCRIBE p", "PUNSUBSCRIBE", "RESET")},
 	} {
 		t.Run(set.name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			bad := 0
-			for round := 0; round < 60 && bad < 3; round++ {
+			for round := 0; round < 30 && bad < 3; round++ {
 				newTalk(t, plain).ask("FLUSHALL")
 				newTalk(t, behind).ask("FLUSHALL")
 				var chunks []string
@@ -589,6 +589,9 @@ func heapAfterGC() int64 {
 func TestHalfClosedSubscriberGetsItsConfirmation(t *testing.T) {
 	plain, behind := realRedis(t), realRedis(t)
 	front, _, _ := inFront(t, proxy.Options{}, behind)
+	// Before it has found its master, a proxy drops what nobody waits for.
+	newTalk(t, front).want("SET k 0", "+OK\r\n")
+	newTalk(t, front).want("DEL k", ":1\r\n")
 	for _, cmds := range []string{wire("SUBSCRIBE a"), wire("GET k", "SELECT 1", "SET k 1", "GET k"), wire("MULTI", "SET k 1", "EXEC"), wire("WATCH k", "GET k")} {
 		var out [2]string
 		for i, addr := range []string{plain, front} {

@@ -41,13 +41,16 @@ type request struct {
 	args [][]byte // of raw; nil for a group
 	info *command.Info
 
-	role   role
-	state  state
-	held   bool  // counted as waiting in the hold
-	tries  uint8 // how often a node has said that it did not run
-	frames int32 // replies that Redis gives
-	got    int32 // replies that the client has
-	skip   int32 // replies to drop because the client has had them before
+	role    role
+	state   state
+	held    bool  // counted as waiting in the hold
+	refused bool  // steadis refused it: it was not run
+	passed  bool  // dispatch has seen that it was refused
+	doubt   bool  // it was sent before, and may have run (in_doubt: retry)
+	tries   uint8 // how often a node has said that it did not run
+	frames  int32 // replies that Redis gives
+	got     int32 // replies that the client has
+	skip    int32 // replies to drop because the client has had them before
 
 	size   int32     // bytes, as counted by the hold and the session
 	copies int32     // replies for this many commands (refused ones in a row)
@@ -61,6 +64,7 @@ type request struct {
 // rare is what few requests need: most commands should cost little memory.
 type rare struct {
 	members []*request        // of a group
+	names   []string          // what an (un)subscribing request added or removed
 	until   time.Time         // a blocking command's own deadline; zero means never
 	again   bool              // a blocking command that has been sent before
 	link    *upstream.Link    // of an adopting or blocking request
@@ -89,7 +93,7 @@ func (r *request) AppendWire(dst []byte) []byte { return append(dst, r.raw...) }
 func (r *request) Frames() int { return int(r.frames) }
 
 // ErrorEnds implements upstream.Call.
-func (r *request) ErrorEnds() bool { return r.role == roleSubscribe }
+func (r *request) ErrorEnds() bool { return r.role == roleSubscribe || r.info == resubscribeInfo }
 
 // Trusted implements upstream.Call: the texts of scripts and of commands that
 // steadis does not know prove nothing.

@@ -56,7 +56,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.pool = upstream.NewPool(upstream.Options{
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
-		Connections: o.Upstream.Connections, Trouble: s.trouble,
+		Connections: o.Upstream.Connections, Stall: 2 * o.Upstream.Heartbeat, Trouble: s.trouble,
 	})
 	s.metrics = newMetrics(s)
 	if o.Registry != nil {
@@ -84,6 +84,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		accepting.Add(1)
 		go s.accept(&gatedListener{Listener: ln, server: s, ctx: ctx, over: over}, &accepting, errs)
 	}
+	s.warm()
 	s.wg.Add(1)
 	go s.conduct(ctx)
 
@@ -102,6 +103,14 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	s.pool.Stop()
 	s.wg.Wait()
 	return err
+}
+
+// warm keeps the shared links of clients that do not authenticate connected, so
+// that the first commands after a start or a switch find a connection.
+func (s *Server) warm() {
+	for n := range s.o.Upstream.Connections {
+		s.pool.Shared(upstream.Identity{}, uint64(n))
+	}
 }
 
 // accept runs redcon on one listener.
@@ -124,7 +133,17 @@ func adoptConn(conn redcon.Conn) bool {
 
 // serveCommands is redcon's handler: it takes the whole batch at once.
 func serveCommands(conn redcon.Conn, cmd redcon.Command) {
-	conn.Context().(*Session).submit(cmd, conn.ReadPipeline())
+	client, rest := conn.NetConn().(*clientConn), conn.ReadPipeline()
+	if !client.unfold(&cmd) {
+		return
+	}
+	for i := range rest {
+		if !client.unfold(&rest[i]) {
+			rest = rest[:i]
+			break
+		}
+	}
+	client.session.submit(cmd, rest)
 }
 
 // welcome makes a session for an accepted connection, or turns it away.

@@ -29,19 +29,22 @@ type Session struct {
 
 	// mu guards all below. It comes first in the lock order: links' and
 	// connections' locks may be taken under it. No I/O and no callback under it.
-	mu      sync.Mutex
-	room    sync.Cond // signalled when a reader that was stopped may go on
-	queue   ring.Ring[*request]
-	next    int        // requests before queue[next] are sent or done
-	batch   []*request // picked by dispatch, all for via
-	calls   []upstream.Call
-	flight  int            // requests in flight, all on conn
-	conn    *upstream.Conn // the last connection used
-	via     *upstream.Link
-	waiting *upstream.Link // the link that the first unsent request waits for
-	barrier *request       // nothing behind it is sent before its reply
-	bytes   int            // of the queued requests
-	dirty   bool           // an upstream reader will settle the session
+	mu        sync.Mutex
+	room      sync.Cond // signalled when a reader that was stopped may go on
+	queue     ring.Ring[*request]
+	next      int        // requests before queue[next] are sent or done
+	batch     []*request // picked by dispatch, all for via
+	calls     []upstream.Call
+	flight    int            // requests in flight, all on conn
+	conn      *upstream.Conn // the last connection used
+	via       *upstream.Link
+	waiting   *upstream.Link // the link that the first unsent request waits for
+	waitGate  *upstream.Gate // as it was when the waiting began
+	wrote     uint64         // the generation of the master that the last write was sent to
+	meanReply int            // bytes of a reply, of late
+	barrier   *request       // nothing behind it is sent before its reply
+	bytes     int            // of the queued requests
+	dirty     bool           // an upstream reader will settle the session
 
 	ident upstream.Identity
 	link  *upstream.Link // the shared link of ident; nil until first used
@@ -56,7 +59,8 @@ type Session struct {
 }
 
 func newSession(srv *Server, id uint64, addr string, out *output) *Session {
-	s := &Session{server: srv, id: id, addr: addr, created: srv.now(), out: out}
+	s := &Session{server: srv, id: id, addr: addr, created: srv.now(), out: out, meanReply: firstMeanReply}
+	out.drained = s.Settle
 	s.room.L = &s.mu
 	return s
 }
@@ -117,44 +121,23 @@ func (s *Session) enqueue(cmd redcon.Command) {
 // refuseTail answers a command for which there is no room in the hold. Refusals
 // in a row share one place in the queue, so that they cannot fill memory.
 func (s *Session) refuseTail(r *request) {
-	if n := s.queue.Len(); n > 0 {
-		if tail := *s.queue.At(n - 1); tail.state == done && tail.copies > 0 && tail.raw == nil && tail.info == refusedInfo {
+	if n := s.queue.Len(); n > 0 && r.info.Class != command.Transaction {
+		if tail := *s.queue.At(n - 1); tail.info == refusedInfo && !tail.passed {
 			tail.copies++
 			return
 		}
 	}
-	r.raw, r.args, r.size, r.info = nil, nil, 0, refusedInfo
-	r.state, r.reply = done, s.server.errFull
+	if r.info.Class != command.Transaction {
+		r.info = refusedInfo
+	}
+	r.size = 0
+	s.refused(r, s.server.errFull)
 	s.queue.Push(r)
 	s.answerReady()
 }
 
 // refusedInfo marks the requests that refuseTail makes.
 var refusedInfo = &command.Info{Name: "refused"}
-
-// enter counts a request as held. It returns false if there is no room for it;
-// it is counted as refused then.
-func (s *Session) enter(r *request) bool {
-	if r.held {
-		return true
-	}
-	if !s.server.hold.Enter(int(r.size)) {
-		return false
-	}
-	r.held = true
-	if r.since.IsZero() {
-		r.since = s.server.now()
-	}
-	return true
-}
-
-// leave counts a request as out of the hold, for the reason that count tells.
-func (s *Session) leave(r *request, count func(n int)) {
-	if r.held {
-		r.held = false
-		count(int(r.size))
-	}
-}
 
 // answer gives r its reply and, as far as it is their turn, writes that and the
 // ones behind it. reply is copied if it has to wait.
@@ -187,6 +170,7 @@ func (s *Session) answerReady() {
 		if r.state != done {
 			return
 		}
+		s.pass(r)
 		reply := r.reply
 		if r.role == rolePing {
 			reply = s.pong(r)
@@ -237,6 +221,7 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	if last {
 		s.flight--
 	}
+	s.meanReply += (len(frame) - s.meanReply) / 8
 	if s.dead {
 		return nil
 	}
@@ -288,20 +273,20 @@ func (s *Session) Settle() {
 	s.out.flush()
 }
 
-// readEnded is redcon's: it reads no more from the client. A fault in the bytes
-// is answered behind what came before it; a hang-up ends whatever only waits.
+// readEnded says that nothing more is read from the client: because of a fault in
+// its bytes, which is answered behind what came before it, or, with "", because it
+// has hung up, which ends whatever only waits. The second may follow the first.
 func (s *Session) readEnded(fault string) {
 	s.mu.Lock()
 	switch {
-	case s.dead || s.ended:
-	case fault != "":
-		s.ended = true
-		r := &request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true, rare: &plainRequest}
-		s.queue.Push(r)
-		s.answerReady()
-	default:
+	case s.dead:
+	case fault == "" && !s.gone:
 		s.ended, s.gone = true, true
 		s.abandon()
+	case fault != "" && !s.ended:
+		s.ended = true
+		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true, rare: &plainRequest})
+		s.answerReady()
 	}
 	s.mu.Unlock()
 	s.out.flush()
@@ -311,7 +296,7 @@ func (s *Session) readEnded(fault string) {
 // shared connection runs anyway; its replies are still written, for a client
 // that only closed its sending side.
 func (s *Session) abandon() {
-	if s.waiting != nil {
+	if s.waiting != nil && !(s.mayWait(s.waiting) && s.waitGate == s.server.pool.Gate()) {
 		s.waiting.Forget(s)
 		s.waiting = nil
 		s.dropUnsent()
@@ -319,7 +304,7 @@ func (s *Session) abandon() {
 	switch {
 	case s.barrier != nil && s.barrier.role == roleBlock:
 		s.abort() // at once: nothing may be popped for nobody
-	case s.queue.Len() == 0 || s.sub != nil:
+	case s.queue.Len() == 0:
 		s.close()
 	}
 }

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"strconv"
 	"strings"
 
 	"steadis/proxy/command"
+	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
 
@@ -17,16 +19,21 @@ type transaction struct {
 	conn *upstream.Conn // where the state below is; another one must be given it first
 
 	moved   bool // the state is not on conn after all: give it again
-	watched bool // keys are, or were, watched
+	watched bool // Redis watches keys, or did
 	lost    bool // the connection that watched them is gone: EXEC answers nil
-	multi   bool // MULTI was sent
+	multi   bool // Redis has taken the MULTI
 	dirty   bool // steadis has refused a command in it: EXEC answers EXECABORT
-	db      int  // the database after EXEC; -1: unchanged
 
-	log   []*request // MULTI and what was queued since, with their replies given
-	bytes int
-	over  bool // log was too long to be kept
+	log     []*request // MULTI and what was queued since, with their replies given
+	bytes   int
+	over    bool     // log was too long to be kept
+	queued  int      // commands that Redis has queued
+	selects []choice // the SELECTs among them
+	db      int      // the connection's database, where a SELECT has changed it; else -1
 }
+
+// choice is a SELECT that waits for EXEC: as the how-manieth command, and of what.
+type choice struct{ at, db int }
 
 // repeatable says whether the queued commands may run twice.
 func (t *transaction) repeatable() bool {
@@ -41,7 +48,7 @@ func (t *transaction) repeatable() bool {
 // advanceMulti deals with a transaction's commands while none is open.
 func (s *Session) advanceMulti(r *request) bool {
 	if !command.Arity(r.info, len(r.args)) {
-		return s.local(r, errArity(r.info.Name))
+		return s.pick(r, s.sharedLink()) // Redis has words of its own for EXEC x
 	}
 	if r.role == roleGroup || r.info.Verb == command.Multi && s.gather(r) {
 		return s.pick(r, s.sharedLink())
@@ -82,11 +89,14 @@ func (s *Session) gather(multi *request) bool {
 	multi.own()
 	multi.frames = int32(end - start + 1)
 	raw := append([]byte(nil), multi.raw...)
+	s.leave(multi, s.server.hold.Release)
 	for i := start + 1; i <= end; i++ {
 		r := *s.queue.At(i)
+		s.leave(r, s.server.hold.Release) // if it has to wait again, it does so within the group
 		raw = append(raw, r.raw...)
 		multi.members = append(multi.members, r)
-		r.state, r.raw, r.args = done, nil, nil
+		multi.size += r.size
+		r.state, r.raw, r.args, r.size = done, nil, nil, 0
 	}
 	multi.raw = raw
 	return true
@@ -109,8 +119,7 @@ func (s *Session) advanceTx(r *request) bool {
 	t := s.tx
 	if !command.Arity(r.info, len(r.args)) {
 		// Redis' own error, and its own note that the transaction is void.
-		r.role = roleTx
-		return s.pick(r, t.link)
+		return s.pickTx(r)
 	}
 	switch r.info.Verb {
 	case command.Quit:
@@ -118,21 +127,19 @@ func (s *Session) advanceTx(r *request) bool {
 	case command.Reset:
 		return s.advanceSession(r)
 	case command.Multi:
-		r.role = roleTx
-		if s.pick(r, t.link) {
-			t.multi = true
-			return true
+		// What follows waits until Redis has taken it: sent behind a MULTI that is
+		// refused, it would run at once.
+		if !s.pickTx(r) {
+			return false
 		}
-		return false
+		if !t.multi {
+			s.barrier = r
+		}
+		return true
 	case command.Exec, command.Discard, command.Unwatch:
 		return s.advanceTxEnd(r)
 	case command.Watch:
-		r.role = roleTx
-		if s.pick(r, t.link) {
-			t.watched = t.watched || !t.multi
-			return true
-		}
-		return false
+		return s.pickTx(r)
 	}
 	if !t.multi {
 		return s.advanceWatching(r)
@@ -146,8 +153,16 @@ func (s *Session) advanceTx(r *request) bool {
 		t.dirty = true
 		return s.local(r, errInside(strings.ReplaceAll(r.info.Name, "|", " ")))
 	}
+	return s.pickTx(r)
+}
+
+// pickTx picks r for the transaction's connection.
+func (s *Session) pickTx(r *request) bool {
+	if !s.pick(r, s.tx.link) {
+		return false
+	}
 	r.role = roleTx
-	return s.pick(r, t.link)
+	return true
 }
 
 // advanceWatching deals with a command between WATCH and MULTI.
@@ -155,19 +170,20 @@ func (s *Session) advanceWatching(r *request) bool {
 	switch r.info.Class {
 	case command.Session:
 		switch r.info.Verb {
-		case command.Select, command.Auth, command.Hello:
-			return s.local(r, errInside(r.info.Name))
+		case command.Select:
+			return s.pickTx(r)
+		case command.Auth, command.Hello:
+			return s.local(r, errWatching(r.info.Name))
 		}
 		return s.advanceSession(r)
 	case command.Blocking:
 		return s.advanceBlocking(r)
 	case command.PubSub:
-		return s.local(r, errInside(r.info.Name))
+		return s.local(r, errWatching(r.info.Name))
 	case command.Refused:
 		return s.local(r, errRefused(r.info.Name, r.info.Reason))
 	}
-	r.role = roleTx
-	return s.pick(r, s.tx.link)
+	return s.pickTx(r)
 }
 
 // advanceTxEnd deals with EXEC, DISCARD and UNWATCH. What follows waits for the
@@ -175,16 +191,16 @@ func (s *Session) advanceWatching(r *request) bool {
 func (s *Session) advanceTxEnd(r *request) bool {
 	t := s.tx
 	if r.info.Verb == command.Unwatch && t.multi || r.info.Verb != command.Unwatch && !t.multi {
-		r.role = roleTx // queued, or Redis' own error
-		return s.pick(r, t.link)
+		return s.pickTx(r) // queued, or Redis' own error
 	}
-	if r.info.Verb == command.Exec && (t.lost || t.dirty || t.over && t.conn != t.link.Conn()) {
+	elsewhere := t.conn != t.link.Conn()
+	if r.info.Verb == command.Exec && (t.lost || t.dirty || elsewhere && t.over) {
 		return s.execWithout(r)
 	}
-	r.role = roleTxEnd
 	if !s.pick(r, t.link) {
 		return false
 	}
+	r.role = roleTxEnd
 	s.barrier = r
 	return true
 }
@@ -207,33 +223,62 @@ func (s *Session) execWithout(r *request) bool {
 // txReplied takes a reply on the transaction's connection.
 func (s *Session) txReplied(r *request, frame []byte) {
 	t := s.tx
-	if r.role == roleTxEnd {
-		s.barrier = nil
-		if r.info.Verb == command.Exec && frame[0] == '*' && frame[1] != '-' && t.db >= 0 {
-			id := s.ident
-			id.DB = t.db
-			s.moveTo(id, nil)
-		}
-		s.endTx(t.db < 0)
-		s.answer(r, frame)
-		return
-	}
+	refused := frame[0] == '-'
 	switch {
-	case !t.multi:
-	case len(t.log) == 0 && r.info.Verb == command.Multi && frame[0] == '-':
-		t.multi = false
-	case len(t.log) > 0 || r.info.Verb == command.Multi:
-		s.logQueued(r)
+	case r.role == roleTxEnd:
+		s.barrier = nil
+		if r.info.Verb == command.Exec {
+			s.adoptSelects(frame)
+		}
+		s.endTx(t.db < 0 && len(t.selects) == 0)
+	case r.info.Verb == command.Multi && !t.multi:
+		s.barrier = nil
+		if !refused {
+			t.multi = true
+			s.logQueued(r, refused)
+		}
+	case t.multi:
+		s.logQueued(r, refused)
+	case refused:
+	case r.info.Verb == command.Watch:
+		t.watched = true
+	case r.info.Verb == command.Select:
+		t.db = atoi(r.args[1])
+		s.moveDB(t.db)
 	}
 	s.answer(r, frame)
 }
 
+// moveDB makes db the database of the session's other links.
+func (s *Session) moveDB(db int) {
+	id := s.ident
+	id.DB = db
+	s.moveTo(id, nil)
+}
+
+// adoptSelects moves the session to the database that the transaction's SELECTs
+// have led to, going by EXEC's reply.
+func (s *Session) adoptSelects(frame []byte) {
+	if len(s.tx.selects) == 0 {
+		return
+	}
+	elements := resp.Elements(frame)
+	for _, c := range s.tx.selects {
+		if c.at < len(elements) && elements[c.at][0] == '+' {
+			s.moveDB(c.db)
+		}
+	}
+}
+
 // logQueued remembers a command inside MULTI for a replay, also one that Redis
 // has refused: the refusal voids the transaction, and must again.
-func (s *Session) logQueued(r *request) {
+func (s *Session) logQueued(r *request, refused bool) {
 	t := s.tx
-	if r.info.Verb == command.Select && len(r.args) == 2 {
-		t.db = atoi(r.args[1])
+	if r.info.Verb == command.Select && !refused {
+		t.selects = append(t.selects, choice{t.queued, atoi(r.args[1])})
+	}
+	if r.info.Verb != command.Multi && !refused {
+		t.queued++
 	}
 	if t.bytes += len(r.raw); t.bytes > maxTxLog {
 		t.over = true
@@ -242,39 +287,49 @@ func (s *Session) logQueued(r *request) {
 	t.log = append(t.log, r)
 }
 
+// atoi reads a database number that Redis has taken.
 func atoi(b []byte) int {
-	n := 0
-	for _, c := range b {
-		if c < '0' || c > '9' || n > 1<<20 {
-			return -1
-		}
-		n = 10*n + int(c-'0')
+	n, err := strconv.Atoi(string(b))
+	if err != nil {
+		return 0
 	}
 	return n
+}
+
+// loseWatch notes that conn is not where the keys were watched. True: the batch
+// must be looked at again, for an EXEC in it must not run.
+func (s *Session) loseWatch(conn *upstream.Conn) bool {
+	t := s.tx
+	if t == nil || s.via != t.link || t.conn == nil || t.conn == conn || !t.watched || t.lost {
+		return false
+	}
+	t.lost = true
+	return true
 }
 
 // restoreTx puts the call in front of the batch that brings a new connection to
 // where the transaction was on the former one.
 func (s *Session) restoreTx(conn *upstream.Conn) {
 	t := s.tx
-	if t == nil || s.via != t.link || t.conn == conn && !t.moved {
-		return
-	}
-	if t.conn != nil && t.conn != conn && t.watched {
-		t.lost = true
-	}
-	if len(t.log) == 0 {
+	if t == nil || s.via != t.link || t.conn == conn && !t.moved || len(t.log) == 0 && t.db < 0 {
 		return
 	}
 	r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(t.log)), rare: &plainRequest}
+	if t.db >= 0 {
+		r.raw = resp.AppendCommand(nil, "SELECT", strconv.Itoa(t.db))
+		r.frames++
+	}
 	for _, q := range t.log {
 		r.raw = append(r.raw, q.raw...)
 	}
 	s.calls = append(s.calls, r)
 }
 
-// restoreInfo is the command of steadis' own requests.
-var restoreInfo = &command.Info{Name: "restore", Known: true}
+// restoreInfo and resubscribeInfo are the commands of steadis' own requests.
+var (
+	restoreInfo     = &command.Info{Name: "restore", Known: true}
+	resubscribeInfo = &command.Info{Name: "resubscribe", Known: true}
+)
 
 // endTx ends the transaction. With clean, its connection has no state left and
 // may serve others.

@@ -109,9 +109,13 @@ func BenchmarkGuardLongCommand(b *testing.B) {
 			b.SetBytes(int64(len(in)))
 			end := errors.New("end")
 			for b.Loop() {
-				rd := redcon.NewReader(NewGuard(&pieces{data: in, next: always(size), err: end}, DefaultLimits()))
-				if cmds, err := rd.ReadCommands(); err != nil || len(cmds) != 1 {
+				g := NewGuard(&pieces{data: in, next: always(size), err: end}, DefaultLimits())
+				cmds, err := redcon.NewReader(g).ReadCommands()
+				if err != nil || len(cmds) != 1 {
 					b.Fatal(err)
+				}
+				if _, args, _ := g.TakeLarge(cmds[0].Args); len(args) != 100000 {
+					b.Fatal(len(args))
 				}
 			}
 		})

@@ -2,13 +2,14 @@ package resp
 
 import "sync/atomic"
 
-// freeQuery is what each client may hold of an unfinished command before its
-// bytes count against the Budget.
+// freeQuery is what each client may hold of commands before its bytes count
+// against the Budget.
 const freeQuery = 64 << 10
 
-// Budget bounds the memory that the unfinished commands of all clients occupy,
-// beyond the first 64 KiB of each. One Budget is shared by all Guards through
-// Limits. Its methods may be called concurrently.
+// Budget bounds the memory that commands of all clients occupy in their Guards:
+// unfinished ones and long ones that wait to be taken, beyond the first 64 KiB of
+// each client. One Budget is shared by all Guards through Limits. Its methods may
+// be called concurrently.
 type Budget struct {
 	limit int64
 	used  atomic.Int64
@@ -41,3 +42,27 @@ func (b *Budget) release(n int64) {
 		b.used.Add(-n)
 	}
 }
+
+// account is what one client holds. Not safe for concurrent use.
+type account struct {
+	budget *Budget
+	memory int64 // bytes allocated
+}
+
+// grow adds n bytes, or says false if the budget does not allow them.
+func (a *account) grow(n int64) bool {
+	if !a.budget.reserve(beyondFree(a.memory+n) - beyondFree(a.memory)) {
+		return false
+	}
+	a.memory += n
+	return true
+}
+
+// shrink takes n bytes off.
+func (a *account) shrink(n int64) {
+	a.budget.release(beyondFree(a.memory) - beyondFree(a.memory-n))
+	a.memory -= n
+}
+
+// beyondFree is the part of memory that counts against the budget.
+func beyondFree(memory int64) int64 { return max(0, memory-freeQuery) }

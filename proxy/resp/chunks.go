@@ -2,36 +2,26 @@ package resp
 
 import "sync"
 
-// Sizes of chunks: small ones until a client has sent enough to deserve a large
-// one, so that many clients which send little and stall cost little.
-const (
-	smallChunk  = 4 << 10
-	largeChunk  = 64 << 10
-	largeFrom   = 16 << 10
-	chunkPieces = 2 // size classes
-)
+// chunkSize is small, so that many clients which send little and stall cost little.
+const chunkSize = 4 << 10
 
 // chunk is a piece of a chunks list. buf[r:w] is what it holds.
 type chunk struct {
 	next *chunk
-	buf  []byte
 	r, w int
+	buf  [chunkSize]byte
 }
 
-// chunkPools keep chunks that no list uses, by size class.
-var chunkPools = [chunkPieces]sync.Pool{
-	{New: func() any { return &chunk{buf: make([]byte, smallChunk)} }},
-	{New: func() any { return &chunk{buf: make([]byte, largeChunk)} }},
-}
+// chunkPool keeps chunks that no list uses.
+var chunkPool = sync.Pool{New: func() any { return new(chunk) }}
 
 // chunks is a queue of bytes in pieces. Bytes are appended at its tail, never
 // moved, and their memory is given back as they are taken from its head. It is
-// empty, and holds no memory, as a zero value. Not safe for concurrent use.
+// empty, and holds no memory, without a chunk. Not safe for concurrent use.
 type chunks struct {
 	head, tail *chunk
-	held       int64 // bytes between head and tail
-	memory     int64 // size of all its chunks
-	budget     *Budget
+	held       int64    // bytes between head and tail
+	account    *account // what its chunks count in
 }
 
 // append adds b, or says false if the budget does not allow the memory.
@@ -51,7 +41,7 @@ func (c *chunks) append(b []byte) bool {
 // space returns free memory at the tail, to be filled and then told to wrote. It
 // is nil if the budget allows no more memory.
 func (c *chunks) space() []byte {
-	if c.tail == nil || c.tail.w == len(c.tail.buf) {
+	if c.tail == nil || c.tail.w == chunkSize {
 		if !c.grow() {
 			return nil
 		}
@@ -67,15 +57,10 @@ func (c *chunks) wrote(n int) {
 
 // grow adds a chunk at the tail, if the budget allows it.
 func (c *chunks) grow() bool {
-	class, size := 0, int64(smallChunk)
-	if c.held >= largeFrom {
-		class, size = 1, largeChunk
-	}
-	if !c.budget.reserve(beyondFree(c.memory+size) - beyondFree(c.memory)) {
+	if !c.account.grow(chunkSize) {
 		return false
 	}
-	c.memory += size
-	next := chunkPools[class].Get().(*chunk)
+	next := chunkPool.Get().(*chunk)
 	if c.tail == nil {
 		c.head = next
 	} else {
@@ -104,6 +89,35 @@ func (c *chunks) take(p []byte, limit int64) int {
 	return n
 }
 
+// cut takes all but the first keep bytes away and appends them to dst.
+func (c *chunks) cut(keep int64, dst []byte) []byte {
+	var last *chunk
+	h := c.head
+	for left := keep; h != nil && left > 0; h = h.next {
+		last = h
+		if have := int64(h.w - h.r); have > left {
+			dst = append(dst, h.buf[h.r+int(left):h.w]...)
+			h.w = h.r + int(left)
+			left = 0
+		} else {
+			left -= have
+		}
+	}
+	c.held, c.tail = keep, last
+	if last == nil {
+		c.head = nil
+	} else {
+		last.next = nil
+	}
+	for h != nil {
+		next := h.next
+		dst = append(dst, h.buf[h.r:h.w]...)
+		c.giveBack(h)
+		h = next
+	}
+	return dst
+}
+
 // drop gives the head back, which has nothing left to take.
 func (c *chunks) drop() {
 	h := c.head
@@ -111,15 +125,14 @@ func (c *chunks) drop() {
 	if c.head == nil {
 		c.tail = nil
 	}
-	size := int64(len(h.buf))
-	c.budget.release(beyondFree(c.memory) - beyondFree(c.memory-size))
-	c.memory -= size
+	c.giveBack(h)
+}
+
+// giveBack returns to the pool a chunk that is out of the list.
+func (c *chunks) giveBack(h *chunk) {
+	c.account.shrink(chunkSize)
 	h.next, h.r, h.w = nil, 0, 0
-	if size == largeChunk {
-		chunkPools[1].Put(h)
-	} else {
-		chunkPools[0].Put(h)
-	}
+	chunkPool.Put(h)
 }
 
 // free gives everything back.
@@ -129,6 +142,3 @@ func (c *chunks) free() {
 	}
 	c.held = 0
 }
-
-// beyondFree is the part of memory that counts against the budget.
-func beyondFree(memory int64) int64 { return max(0, memory-freeQuery) }

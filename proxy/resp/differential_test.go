@@ -31,6 +31,8 @@ var oddInputs = []string{
 	"ECHO a\"b c\"\r\n", "ECHO a'b c' \r\n", "ECHO \"a\"b\r\n", "ECHO 'a'b\r\n", "ECHO \"a\r\n", "ECHO 'a\r\n", "ECHO \"a\\\r\n", "ECHO \"\"\r\n", "\"\"\r\n",
 	"ECHO '' x\r\n", "ECHO a\\x41\r\n", "ECHO \"\\x\"\r\n", "ECHO \"\\x4\"\r\n", "ECHO \"a\"\t\"b\"\r\n", "ECHO \"a\"\v\r\n", "$4\r\nPING\r\n", "+PING\r\n", "-1\r\nPING\r\n",
 	"PI\x00NG\r\nPING\r\n", "\x00\r\n", "PING", "PING\r", "\xff\xfe\r\n", "ECHO \"\\x00\"\r\n", " *1\r\n$4\r\nPING\r\n",
+	// what stands for a large command, from a client
+	placeholder, "PING\r\n" + placeholder + placeholder + "PING\r\n", "'" + placeholderArg + "'\r\n",
 	// long
 	strings.Repeat("a", 70000), strings.Repeat("a", 60000) + "\r\nPING\r\n", "*" + strings.Repeat("1", 70000), "*1\r\n$" + strings.Repeat("1", 70000),
 	"*1\r\n" + strings.Repeat("x", 70000), "ECHO " + strings.Repeat("a", 60000) + "\r\n", "\x00" + strings.Repeat("a", 70000), "*" + strings.Repeat("1", 60000) + "\r\n",
@@ -91,7 +93,11 @@ func direct(t *testing.T, socket, in string) string {
 // guarded sends in through a Guard, and what it hands out to Redis.
 func guarded(t *testing.T, socket, in string, size int, unauth bool) string {
 	t.Helper()
-	g := NewGuard(&pieces{data: []byte(in), next: always(size)}, Limits{MaxArgs: math.MaxInt32})
+	limits := Limits{MaxArgs: math.MaxInt32}
+	if size == 3 {
+		limits.MaxInPlace = 10 // nearly all are large
+	}
+	g := NewGuard(&pieces{data: []byte(in), next: always(size)}, limits)
 	g.SetUnauthenticated(unauth)
 	cmds, err := drain(g)
 	var through []byte

@@ -16,14 +16,18 @@ import (
 // kept, in memory from a pool that is given back as soon as it is empty. Nothing
 // is reserved for sizes that were only announced.
 //
-// Read may be called by one goroutine at a time; all other methods concurrently.
+// Large commands go around redcon, which copies them two or three times and never
+// gives the memory back: Read hands out a placeholder, and TakeLarge the command.
+//
+// Read and TakeLarge may be called by one goroutine at a time; all other methods
+// concurrently.
 type Guard struct {
 	net.Conn
 	unauth  atomic.Bool
 	partial atomic.Int64 // what Buffered says
 	use     atomic.Int32 // reading and closed bits: who gives the memory back
 
-	// Owned by Read, or by Close once no Read is under way.
+	// Owned by Read and TakeLarge, or by Close once neither is under way.
 	q       query
 	backlog []byte // read, but not to be judged before earlier commands are handled
 	fault   error  // of the client; returned once all before it is handed out
@@ -40,7 +44,8 @@ const (
 func NewGuard(conn net.Conn, limits Limits) *Guard {
 	g := &Guard{Conn: conn}
 	g.q.limits = limits.orDefaults()
-	g.q.out.budget = limits.Budget
+	g.q.account.budget = limits.Budget
+	g.q.out.account, g.q.large.account = &g.q.account, &g.q.account
 	return g
 }
 
@@ -92,10 +97,34 @@ func (g *Guard) Read(p []byte) (int, error) {
 	if held := g.q.partial() + int64(len(g.backlog)); held != g.partial.Load() {
 		g.partial.Store(held)
 	}
+	g.leave()
+	return n, err
+}
+
+// leave ends a Read or a TakeLarge.
+func (g *Guard) leave() {
 	if !g.use.CompareAndSwap(reading, 0) { // Close left the memory to us
 		g.free()
 	}
-	return n, err
+}
+
+// TakeLarge is to be called with the arguments of each command that Read has
+// handed out, in their order. placeholder says whether they stand for a command of
+// more than Limits.MaxInPlace bytes; then raw is that command, in canonical form,
+// and largeArgs are its arguments, which are parts of raw. Both are the caller's,
+// and no longer count in the Budget. They are nil if the Guard has been closed: the
+// command is gone, and so is what follows it. Nothing but the lengths is looked at
+// for all other commands.
+func (g *Guard) TakeLarge(args [][]byte) (raw []byte, largeArgs [][]byte, placeholder bool) {
+	if len(args) != 1 || len(args[0]) != len(placeholderArg) {
+		return nil, nil, false
+	}
+	if !g.use.CompareAndSwap(0, reading) {
+		return nil, nil, true
+	}
+	raw = g.q.large.take()
+	g.leave()
+	return raw, SplitCommand(raw), true
 }
 
 // read is Read between its entry and its exit.
@@ -168,16 +197,15 @@ func (g *Guard) pass(b []byte, from int) int {
 
 // fillBody reads a piece of a long argument to where it is kept.
 func (g *Guard) fillBody() {
-	space := g.q.out.space()
+	space := g.q.space()
 	if space == nil {
 		g.fail(errBudget)
 		return
 	}
 	n, err := g.Conn.Read(space[:min(int64(len(space)), g.q.body)])
 	g.readErr = err
-	g.q.out.wrote(n)
-	g.q.gotBody(n)
-	if g.q.out.held-g.q.ready > g.q.limits.MaxBuffered {
+	g.q.wrote(n)
+	if g.q.size() > g.q.limits.MaxBuffered {
 		g.fail(errCommandTooBig(g.q.limits.MaxBuffered))
 	}
 }
@@ -215,6 +243,8 @@ func (g *Guard) fail(fault *ProtocolError) {
 // free gives all memory back. The caller is the only one who uses it.
 func (g *Guard) free() {
 	g.q.free()
+	for g.q.large.take() != nil {
+	}
 	g.backlog = nil
 	g.partial.Store(0)
 }

@@ -26,6 +26,18 @@ func drain(g *Guard) (cmds [][]string, err error) {
 			return cmds, err
 		}
 		for _, c := range batch {
+			if len(c.Raw) > max(int(g.q.limits.MaxInPlace), len(placeholder)) {
+				return cmds, fmt.Errorf("%d bytes are handed out in place", len(c.Raw))
+			}
+			if raw, whole, large := g.TakeLarge(c.Args); large {
+				if len(raw) <= int(g.q.limits.MaxInPlace) && len(raw) != len(placeholder) {
+					return cmds, fmt.Errorf("%d bytes are handed out aside", len(raw))
+				}
+				if spare := cap(raw) - len(raw); spare > len(raw)/8+64 {
+					return cmds, fmt.Errorf("%d bytes of memory for %d", cap(raw), len(raw))
+				}
+				c.Raw, c.Args = raw, whole
+			}
 			var args []string
 			for _, a := range c.Args {
 				args = append(args, string(a))
@@ -97,8 +109,9 @@ func TestGuard(t *testing.T) {
 		{"negative bulk", "*1\r\n$-1\r\n", nil, "Protocol error: invalid bulk length"},
 		{"partial", "PING\r\n*2\r\n$4\r\nECHO\r\n$3\r\nab", ping, ""},
 	} {
-		for _, size := range []int{1, 2, 3, 7, 4096, 1 << 20} {
-			g := NewGuard(&pieces{data: []byte(c.in), next: always(size)}, DefaultLimits())
+		for k, size := range []int{1, 2, 3, 7, 4096, 1 << 20, 1, 3, 4096, 1 << 20} {
+			inPlace := [10]int64{6: 1, 14, 27, 40}[k] // 0: the default
+			g := NewGuard(&pieces{data: []byte(c.in), next: always(size)}, Limits{MaxInPlace: inPlace})
 			got, err := drain(g)
 			if !reflect.DeepEqual(got, [][]string(c.want)) {
 				t.Errorf("%s, pieces of %d: %.200q", c.name, size, got)
@@ -186,7 +199,8 @@ func TestGuardUnauthenticated(t *testing.T) {
 func TestGuardEqualsReference(t *testing.T) {
 	parts := []string{"*1\r\n$4\r\nPING\r\n", "PING\r\n", "*0\r\n", "\r\n", "ECHO \"a\\x00b\" 'c'\n", "*2\r\n$4\r\nECHO\r\n$5\r\nhello\r\n",
 		"*1\rx$4\ryPINGzz", "*2\r\n$3\r\nGET\r\n$20\r\n01234567890123456789\r\n", "*1\r\n$20000\r\n" + strings.Repeat("v", 20000) + "\r\n",
-		"AUTH x\r\n", "*300\r\n" + strings.Repeat("$1\r\na\r\n", 300), "*1\r\n$300000\r\n" + strings.Repeat("w", 300000) + "\r\n"}
+		"AUTH x\r\n", "*300\r\n" + strings.Repeat("$1\r\na\r\n", 300), "*1\r\n$300000\r\n" + strings.Repeat("w", 300000) + "\r\n",
+		placeholder, "*1\r\n$24\r\n" + strings.Repeat("x", 24) + "\r\n", "'" + placeholderArg + "'\r\n"}
 	seed := uint64(time.Now().UnixNano())
 	for round := range 400 {
 		pick := random(seed + uint64(round))
@@ -198,7 +212,11 @@ func TestGuardEqualsReference(t *testing.T) {
 		if pick()%3 == 0 { // noise
 			data[pick()%len(data)] = byte(pick())
 		}
-		compare(t, data, seed, round%2 == 0, DefaultLimits())
+		limits := DefaultLimits()
+		if round%3 == 0 {
+			limits.MaxInPlace = 1 + int64(pick()%200)
+		}
+		compare(t, data, seed, round%2 == 0, limits)
 	}
 }
 

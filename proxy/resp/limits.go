@@ -14,17 +14,27 @@ type Limits struct {
 	// MaxBuffered is the most bytes of one command, as Redis'
 	// client-query-buffer-limit.
 	MaxBuffered int64
-	// Budget bounds the unfinished commands of all clients together; nil: no bound.
+	// MaxInPlace is the most bytes of a command that Read hands out as it is. What
+	// is longer goes around whoever reads: see Guard.TakeLarge.
+	MaxInPlace int64
+	// Budget bounds the commands that Guards hold, of all clients together; nil: no
+	// bound.
 	Budget *Budget
 }
 
-// DefaultLimits returns Redis' own limits, without a Budget.
+// maxInPlace is the default of Limits.MaxInPlace: the size of redcon's buffer as
+// it begins. For a longer command redcon would double its buffer, and it keeps the
+// memory for as long as the client stays.
+const maxInPlace = 4096
+
+// DefaultLimits returns Redis' own limits, and no Budget.
 func DefaultLimits() Limits {
 	return Limits{
 		MaxBulk:     512 << 20,
 		MaxArgs:     1 << 20,
 		MaxInline:   64 << 10,
 		MaxBuffered: 1 << 30,
+		MaxInPlace:  maxInPlace,
 	}
 }
 
@@ -42,6 +52,9 @@ func (l Limits) orDefaults() Limits {
 	}
 	if l.MaxBuffered <= 0 {
 		l.MaxBuffered = d.MaxBuffered
+	}
+	if l.MaxInPlace <= 0 {
+		l.MaxInPlace = d.MaxInPlace
 	}
 	return l
 }

@@ -28,20 +28,24 @@ const (
 
 // query reads commands as Redis 7.0 networking.c processInlineBuffer and
 // processMultibulkBuffer do, a piece at a time, and queues them in canonical
-// multibulk form. It looks at each byte once. Redis checks neither the byte after
+// multibulk form; for a large one it queues a placeholder and keeps the command
+// itself apart. It looks at each byte once. Redis checks neither the byte after
 // the '\r' of a header nor the two after an argument, so these become CRLF; and as
 // its headers are C strings, a NUL before the end hides the end. Not safe for
 // concurrent use.
 type query struct {
-	limits Limits
-	out    chunks
-	ready  int64 // bytes at the head of out that are whole commands
+	limits  Limits
+	account account // what out and large occupy
+	out     chunks
+	ready   int64 // bytes at the head of out that are whole commands
+	large   large // its whole commands have their placeholders in out, or handed out
 
 	phase  phase
 	header [1 + maxNumber]byte // the first bytes of the header under way
 	seen   int                 // bytes of the header or line under way
 	hidden bool                // a NUL in it hides its end
 	ends   int                 // of the two bytes after an argument, how many have come
+	single bool                // the command under way has one argument
 	args   int64               // arguments still to come, with the one under way
 	body   int64               // bytes still to come of the argument under way
 	line   []byte              // the inline command under way
@@ -49,7 +53,7 @@ type query struct {
 
 // partial returns how many bytes of an unfinished command have come.
 func (q *query) partial() int64 {
-	n := q.out.held - q.ready + int64(q.seen)
+	n := q.size() + int64(q.seen)
 	switch q.phase {
 	case endMbulk, endBulk:
 		n++
@@ -149,7 +153,7 @@ func (q *query) endMbulk(unauth, prior bool) (event, *ProtocolError) {
 		q.begin(atStart)
 		return needMore, nil
 	}
-	q.args = n
+	q.args, q.single = n, n == 1
 	return needMore, q.putHeader(inBulk)
 }
 
@@ -175,7 +179,11 @@ func (q *query) endBulk(unauth, prior bool) (event, *ProtocolError) {
 	if n == 0 {
 		return needMore, q.putHeader(endBody)
 	}
-	return needMore, q.putHeader(inBody)
+	fault := q.putHeader(inBody)
+	if fault == nil && q.size()+n > q.limits.MaxInPlace {
+		fault = q.spill()
+	}
+	return needMore, fault
 }
 
 // gotBody counts n bytes of the argument under way.
@@ -199,8 +207,7 @@ func (q *query) endBody() (event, *ProtocolError) {
 		return needMore, fault
 	}
 	q.begin(atStart)
-	q.ready = q.out.held
-	return gotWhole, nil
+	return q.end()
 }
 
 // readInline reads an inline command up to its '\n'.
@@ -245,6 +252,7 @@ func (q *query) endInline(line []byte) (event, *ProtocolError) {
 	if len(args) == 0 {
 		return needMore, nil
 	}
+	q.single = len(args) == 1
 	var h [1 + maxNumber + 2]byte
 	if fault := q.put(appendHeader(h[:0], '*', len(args))); fault != nil {
 		return gotFault, fault
@@ -261,8 +269,7 @@ func (q *query) endInline(line []byte) (event, *ProtocolError) {
 			return gotFault, fault
 		}
 	}
-	q.ready = q.out.held
-	return gotWhole, nil
+	return q.end()
 }
 
 // number reads the number in the header under way.
@@ -289,27 +296,10 @@ func (q *query) begin(p phase) {
 	q.phase, q.seen, q.ends, q.hidden = p, 0, 0, false
 }
 
-// put queues bytes of the command under way.
-func (q *query) put(b []byte) *ProtocolError {
-	if q.out.held-q.ready+int64(len(b)) > q.limits.MaxBuffered {
-		return errCommandTooBig(q.limits.MaxBuffered)
-	}
-	if !q.out.append(b) {
-		return errBudget
-	}
-	return nil
-}
-
-// take moves whole commands to p.
-func (q *query) take(p []byte) int {
-	n := q.out.take(p, q.ready)
-	q.ready -= int64(n)
-	return n
-}
-
-// free gives all memory back.
+// free gives all memory back but that of whole large commands.
 func (q *query) free() {
 	q.out.free()
+	q.large.forget()
 	q.ready, q.line = 0, nil
 	q.begin(atStart)
 }

@@ -1,13 +1,14 @@
 package resp
 
 // whole returns how many bytes at the beginning of b are whole commands in
-// canonical form and within the limits. Everything else, whether incomplete,
-// inline, illegal or only odd, is left to query.
+// canonical form, within the limits, and to be handed out in place. Everything
+// else, whether incomplete, large, inline, illegal or only odd, is left to query.
 func (l *Limits) whole(b []byte, unauth bool) int {
 	maxArgs, maxBulk := l.MaxArgs, l.MaxBulk
 	if unauth {
 		maxArgs, maxBulk = min(maxArgs, unauthMaxArgs), min(maxBulk, unauthMaxBulk)
 	}
+	most := min(l.MaxBuffered, l.MaxInPlace)
 	end := 0
 	for end < len(b) && b[end] == '*' {
 		args, i := canonicalNumber(b, end+1)
@@ -27,7 +28,7 @@ func (l *Limits) whole(b []byte, unauth bool) int {
 				return end
 			}
 		}
-		if int64(i-end) > l.MaxBuffered {
+		if int64(i-end) > most || likePlaceholder(b[end:], i-end) {
 			return end
 		}
 		end = i

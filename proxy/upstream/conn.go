@@ -1,22 +1,25 @@
 package upstream
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
+	"math"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"steadis/proxy/resp"
 	"steadis/proxy/ring"
 )
+
+// ErrStalled is why a shared connection was given up on which commands waited for
+// replies and nothing came, while the node answered on another connection: the
+// network drops this flow without a word. Options.Trouble is told of it.
+var ErrStalled = errors.New("upstream: no reply on this connection while the node answers on another")
 
 // connState says what a Conn takes.
 //
 //	open ◀──Pause/Resume──▶ paused
-//	  │ LOADING, untrusted READONLY      (both) │ Close, EOF, READONLY
+//	  │ LOADING, a script's READONLY     (both) │ Close, EOF, READONLY
 //	  ▼                                         ▼
 //	draining ───────────────────────────────▶ closed
 type connState uint8
@@ -28,13 +31,11 @@ const (
 	closed
 )
 
-// bufferCap is the largest write buffer that is kept for reuse.
-const bufferCap = 1 << 20
-
 // Conn is one pipelined connection to one node: calls of many clients go out in
 // one order and their replies come back in it. Two goroutines serve it, both
 // started by start and ended by Close or the connection's end: writeLoop sends
-// everything that is waiting in one write, readLoop hands the replies on.
+// everything that is waiting in one write, readLoop hands the replies on and ends
+// last, so that it knows what was written when it gives the calls their fate.
 type Conn struct {
 	nc         net.Conn
 	generation uint64
@@ -42,7 +43,12 @@ type Conn struct {
 	subscribed atomic.Bool              // the connection may get frames that answer no call
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
-	done       chan struct{}            // closed when readLoop ends
+	done       chan struct{}            // closed when readLoop has read the last frame
+	wrote      chan struct{}            // closed when writeLoop has ended
+
+	// progress counts reads, and the pieces of large writes: what shows that the
+	// connection lives. Only stalled compares it.
+	progress atomic.Uint64
 
 	// mu guards the fields below. It may be taken while a client's or a link's
 	// lock is held, never the other way round. No I/O and no callback under it,
@@ -50,25 +56,33 @@ type Conn struct {
 	mu       sync.Mutex
 	state    connState
 	inflight ring.Ring[entry] // in the order of the wire
-	unsent   int              // the last so many of inflight are wholly in pending
+	unsent   int              // the last so many of inflight were not handed to the network
 	pending  []byte           // bytes that writeLoop has not taken yet
 	spare    []byte           // the buffer that writeLoop gave back
 	writing  bool             // writeLoop is awake, or has a token in wake
 	demoted  bool             // the node proved to be no master: nothing in flight ran
+	bad      bool             // a frame of the first call in flight said "not executed"
+	mixed    bool             // and a later one of it spoke as if something had run
+	cause    error            // why it was closed, if that is neither Close nor the peer's doing
+
+	seen  uint64    // progress when stalled last looked
+	quiet time.Time // since when stalled has seen calls wait and no progress
 }
 
 // entry is one call in flight.
 type entry struct {
-	call  Call
-	left  int32 // frames still to come
-	bad   bool  // a frame said "not executed"
-	mixed bool  // and a later one spoke as if something had run
+	call Call
+	left int32 // frames still to come
+	size int32 // bytes on the wire; hugeCall stands for any number beyond
 }
+
+// hugeCall is the size of a call that is too large for its field.
+const hugeCall = math.MaxInt32
 
 func newConn(nc net.Conn, generation uint64, push func([]byte) Owner, onEnd func(*Conn, error)) *Conn {
 	return &Conn{
 		nc: nc, generation: generation, push: push, onEnd: onEnd,
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), done: make(chan struct{}), wrote: make(chan struct{}),
 	}
 }
 
@@ -91,8 +105,10 @@ func (c *Conn) Send(calls []Call) error {
 		return ErrNotSent
 	}
 	for _, call := range calls {
+		before := len(c.pending)
 		c.pending = call.AppendWire(c.pending)
-		c.inflight.Push(entry{call: call, left: int32(call.Frames())})
+		size := int32(min(len(c.pending)-before, hugeCall))
+		c.inflight.Push(entry{call: call, left: int32(call.Frames()), size: size})
 	}
 	c.unsent += len(calls)
 	wake := !c.writing
@@ -123,17 +139,20 @@ func (c *Conn) clean() bool {
 }
 
 // Pause stops the sending at once: calls not yet handed to the network are Lost
-// (NotSent), what is in flight is still answered.
-func (c *Conn) Pause() {
+// (NotSent), what is in flight is still answered. What writeLoop has taken counts
+// as handed over, also while its Write is still under way.
+func (c *Conn) Pause() { loseAll(c.pause(), NotSent) }
+
+// pause is Pause without telling the calls, which it returns. A link's lock may
+// be held.
+func (c *Conn) pause() []Call {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.state != open {
-		c.mu.Unlock()
-		return
+		return nil
 	}
 	c.state = paused
-	back := c.takeUnsentLocked()
-	c.mu.Unlock()
-	loseAll(back, NotSent)
+	return c.takeUnsentLocked()
 }
 
 // Resume lets calls be sent again after Pause.
@@ -142,19 +161,52 @@ func (c *Conn) Resume() {
 	defer c.mu.Unlock()
 	if c.state == paused {
 		c.state = open
+		c.quiet = time.Time{} // the node itself may have stood still meanwhile
 	}
 }
 
 // Close ends the connection. Its calls in flight are Lost, by readLoop.
-func (c *Conn) Close() {
+func (c *Conn) Close() { c.fail(nil) }
+
+// fail is Close, for a reason that is told in place of "use of closed network
+// connection". The first reason counts.
+func (c *Conn) fail(cause error) {
 	c.mu.Lock()
-	c.state = closed
+	c.closeLocked(cause)
 	c.mu.Unlock()
 	c.nc.Close()
 }
 
-// takeUnsentLocked removes and returns the calls that writeLoop has not taken,
-// oldest first. c.mu must be held.
+func (c *Conn) closeLocked(cause error) {
+	if c.state != closed {
+		c.state, c.cause = closed, cause
+	}
+}
+
+// stalled says whether calls have waited for replies at least as long as limit
+// and nothing has moved on the connection for so long. It sees only what it is
+// called for: the time counts from the first call that found the connection
+// waiting, so it is never too early, and late by at most two calls' distance. One
+// goroutine calls it.
+func (c *Conn) stalled(now time.Time, limit time.Duration) bool {
+	progress := c.progress.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.state == closed:
+		return false
+	case c.inflight.Len() == c.unsent || progress != c.seen:
+		c.seen, c.quiet = progress, time.Time{}
+		return false
+	case c.quiet.IsZero():
+		c.quiet = now
+		return false
+	}
+	return now.Sub(c.quiet) >= limit
+}
+
+// takeUnsentLocked removes and returns the calls that were not handed to the
+// network, oldest first. c.mu must be held.
 func (c *Conn) takeUnsentLocked() []Call {
 	back := make([]Call, c.unsent)
 	for i := range back {
@@ -176,200 +228,13 @@ func loseAll(calls []Call, fate Fate) {
 	settleAll(dirty)
 }
 
-// writeLoop writes what is pending, everything in one write, whenever woken.
-func (c *Conn) writeLoop(wg *sync.WaitGroup) {
-	defer wg.Done()
-	for {
-		select {
-		case <-c.wake:
-		case <-c.done:
-			return
-		}
-		for {
-			// Let the other clients that are ready to run add their commands: one
-			// write for all of them is what makes Redis spend a third of its time
-			// on a command.
-			runtime.Gosched()
-			buf := c.takePending()
-			if buf == nil {
-				break
-			}
-			if _, err := c.nc.Write(buf); err != nil {
-				c.Close() // readLoop notices and gives the calls their fate
-				return
-			}
-			c.giveBack(buf)
-		}
-	}
-}
-
-// takePending takes the bytes to write; nil says that writeLoop may sleep.
-func (c *Conn) takePending() []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.pending) == 0 {
-		c.writing = false
-		return nil
-	}
-	buf := c.pending
-	c.pending, c.spare = c.spare, nil
-	c.unsent = 0
-	return buf
-}
-
-func (c *Conn) giveBack(buf []byte) {
-	if cap(buf) > bufferCap {
-		return
-	}
-	c.mu.Lock()
-	c.spare = buf[:0]
-	c.mu.Unlock()
-}
-
-// readLoop hands each reply frame to its call and, at the connection's end,
-// gives the calls that are left their fate.
-func (c *Conn) readLoop(wg *sync.WaitGroup, size int) {
-	defer wg.Done()
-	err := c.readFrames(size)
-	c.nc.Close()
-	close(c.done)
-	c.end(err)
-}
-
-func (c *Conn) readFrames(size int) error {
-	var (
-		scanner              resp.Scanner
-		buf                  = make([]byte, size)
-		start, scanned, fill int // buf[start:scanned] is the frame so far, buf[:fill] was read
-		dirty                []Owner
-	)
-	for {
-		n, err := c.nc.Read(buf[fill:])
-		if err != nil {
-			return err
-		}
-		fill += n
-		for scanned < fill && err == nil {
-			k, whole, serr := scanner.Scan(buf[scanned:fill])
-			if serr != nil {
-				err = fmt.Errorf("upstream: reply that is not RESP: %w", serr)
-				break
-			}
-			scanned += k
-			if !whole {
-				break
-			}
-			dirty, err = c.deliver(buf[start:scanned], dirty)
-			start = scanned
-		}
-		dirty = settleAll(dirty)
-		if err != nil {
-			return err
-		}
-		switch {
-		case start == fill:
-			start, scanned, fill = 0, 0, 0
-			if len(buf) > 16*size {
-				buf = make([]byte, size)
-			}
-		case fill == len(buf) && start > len(buf)/2:
-			fill = copy(buf, buf[start:fill])
-			scanned -= start
-			start = 0
-		case fill == len(buf):
-			bigger := make([]byte, 2*len(buf))
-			fill = copy(bigger, buf[start:fill])
-			scanned -= start
-			start, buf = 0, bigger
-		}
-	}
-}
-
-var (
-	errUnasked = errors.New("upstream: a reply that answers no command")
-	errDemoted = errors.New("upstream: the node is not a master any more")
-	errDrained = errors.New("upstream: the node answered that it cannot serve now")
-
-	queued    = []byte("+QUEUED\r\n")
-	execAbort = []byte("-EXECABORT ")
-)
-
-// deliver hands one frame to the call that it answers. An error ends the
-// connection.
-func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
-	if c.subscribed.Load() && isPush(frame) {
-		if o := c.push(frame); o != nil {
-			dirty = append(dirty, o)
-		}
-		return dirty, nil
-	}
-	e, back, err := c.match(frame)
-	if e.call == nil {
-		return dirty, err
-	}
-	last := e.left == 0
-	var o Owner
-	switch {
-	case !e.bad:
-		o = e.call.Reply(frame, last)
-	case last && e.mixed:
-		o = e.call.Lost(InDoubt)
-	case last:
-		o = e.call.Lost(NotExecuted)
-	}
-	if o != nil {
-		dirty = append(dirty, o)
-	}
-	loseAll(back, NotSent)
-	return dirty, err
-}
-
-// match finds the call that frame answers and, where it says something of the
-// node itself, acts on it: back are the calls that must not be sent to that node
-// any more. An entry with a call and an error: deal with it, then end.
-func (c *Conn) match(frame []byte) (entry, []Call, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inflight.Len() <= c.unsent {
-		return entry{}, nil, errUnasked
-	}
-	e := c.inflight.At(0)
-	var back []Call
-	v := noVerdict
-	if frame[0] == '-' {
-		v = judge(frame)
-	}
-	switch {
-	case v == demotes && e.call.Trusted():
-		c.demoted = true
-		return entry{}, nil, errDemoted
-	case v != noVerdict:
-		e.bad = true
-		if c.state == open || c.state == paused {
-			c.state = draining
-			back = c.takeUnsentLocked()
-		}
-	case e.bad && !bytes.HasPrefix(frame, queued) && !bytes.HasPrefix(frame, execAbort):
-		e.mixed = true
-	}
-	e.left--
-	if frame[0] == '-' && e.call.ErrorEnds() {
-		e.left = 0
-	}
-	found := *e
-	if e.left == 0 {
-		c.inflight.Pop()
-		if c.state == draining && c.inflight.Len() == 0 {
-			return found, back, errDrained
-		}
-	}
-	return found, back, nil
-}
-
-// end is the last thing that happens to a connection.
+// end is the last thing that happens to a connection. It is closed, and writeLoop
+// has ended.
 func (c *Conn) end(err error) {
 	c.mu.Lock()
-	c.state = closed
+	if c.cause != nil {
+		err = c.cause
+	}
 	unsent := c.takeUnsentLocked()
 	sent := make([]Call, c.inflight.Len())
 	for i := range sent {

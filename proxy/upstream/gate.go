@@ -1,10 +1,181 @@
 package upstream
 
+import (
+	"context"
+	"time"
+)
+
 // Gate is the data path's view of the master: where it is and whether commands
 // may be sent there. It is immutable; the Pool swaps one for another.
+//
+// # Why nothing slips through
+//
+// A link decides what it may do by the gate. It reads the gate with its own lock
+// held, and acts on what it read before it lets the lock go. The conductor stores
+// the new gate first, then lists the links, then takes each link's lock once
+// (pause, retire, wake, expire). So whatever a link does under its lock comes
+// either before the conductor's visit, which then finds its effect (a connection
+// that attach stored, a waiter that Await queued, connecting), or after it, and
+// then has read the new gate. A link that is made after the list was taken was
+// made after the gate was stored. Hence:
+//
+//   - attach and pause: no connection is open while the gate is shut. Attached
+//     before, pause finds it; after, attach sees the shut gate and drops it.
+//   - attach and retire, wake: no connection of another generation is open behind
+//     an open gate, for wake looks at the generation too.
+//   - Await and wake: nobody is forgotten. Queued before, wake tells or connects;
+//     after, Await has seen the open gate and has connected or need not wait.
+//   - Await and expire: the same, with Over.
+//   - target and wake, Await: a connect that ends for want of a gate or of waiters
+//     clears connecting under the lock, so that the next wish starts another.
+//
+// Link.Send takes no lock of the link's: it may hold a connection that has been
+// paused or closed since, and that one then refuses.
+//
+// Calls and waiters are told once the locks are let go, as their owners may come
+// back at once.
 type Gate struct {
 	Open       bool
 	Out        bool // closed for longer than the hold time: nobody waits any more
 	Addr       string
 	Generation uint64
+
+	// ctx ends when the gate is replaced: dials under it, and pauses between dials,
+	// are of no use then.
+	ctx context.Context
+	end context.CancelFunc
+}
+
+func (p *Pool) newGate(g Gate) *Gate {
+	g.ctx, g.end = context.WithCancel(p.ctx)
+	return &g
+}
+
+// move swaps the gate and ends what is under way for the former one.
+func (p *Pool) move(g Gate) { p.gate.Swap(p.newGate(g)).end() }
+
+// Close shuts the gate: from its return on no call is handed to the network.
+// What is in flight is still answered.
+func (p *Pool) Close() {
+	old := p.gate.Load()
+	p.move(Gate{Out: old.Out, Addr: old.Addr, Generation: old.Generation})
+	for _, l := range p.links() {
+		l.pause()
+	}
+}
+
+// Open lets commands go to addr, the master of generation. Connections of other
+// generations are given up first; their calls in flight are Lost.
+func (p *Pool) Open(addr string, generation uint64) {
+	if old := p.gate.Load(); old.Open && old.Generation != generation {
+		p.Close() // or a link not yet visited would send to the former master
+	}
+	p.Retire(generation)
+	p.move(Gate{Open: true, Addr: addr, Generation: generation})
+	for _, l := range p.links() {
+		l.wake(generation)
+	}
+}
+
+// Retire gives up every connection that was not made under generation.
+func (p *Pool) Retire(generation uint64) {
+	for _, l := range p.links() {
+		l.retire(generation)
+	}
+}
+
+// GiveUp says that the hold time is over: those who wait, and those whose calls
+// were never answered, need wait no longer. The gate must be closed.
+func (p *Pool) GiveUp() {
+	old := p.gate.Load()
+	p.move(Gate{Out: true, Addr: old.Addr, Generation: old.Generation})
+	for _, l := range p.links() {
+		l.expire()
+	}
+}
+
+// Alive says that at now the node has just answered, on the Pilot's connection.
+// A shared connection on which calls have waited for at least Options.Stall, and
+// nothing was received, is dead then, whatever TCP says: the node is not busy, as
+// it runs one command at a time and has run the Pilot's. It is closed, for
+// ErrStalled, and its calls get their fate. A pinned connection may rightly wait,
+// for a blocking command; TCP's keepalive looks after it. Call it after every
+// answered heartbeat: it needs two to see that time has passed.
+func (p *Pool) Alive(now time.Time) {
+	if p.o.Stall <= 0 {
+		return
+	}
+	for _, l := range p.links() {
+		c := l.conn.Load()
+		if !l.pinned && c != nil && c.stalled(now, p.o.Stall) {
+			c.fail(ErrStalled)
+		}
+	}
+}
+
+// pause stops the link's connection, whose gate has closed.
+func (l *Link) pause() {
+	var back []Call
+	l.mu.Lock()
+	if c := l.conn.Load(); c != nil {
+		back = c.pause()
+	}
+	l.mu.Unlock()
+	loseAll(back, NotSent)
+}
+
+// retire closes a connection that was not made under generation.
+func (l *Link) retire(generation uint64) {
+	l.mu.Lock()
+	c := l.retireLocked(generation)
+	l.mu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+}
+
+// retireLocked takes out a connection that was not made under generation, to be
+// closed.
+func (l *Link) retireLocked(generation uint64) *Conn {
+	c := l.conn.Load()
+	if c == nil || c.generation == generation {
+		return nil
+	}
+	l.conn.Store(nil)
+	return c
+}
+
+// wake resumes the connection or makes one, and lets those who wait go on: the
+// gate has opened for generation.
+func (l *Link) wake(generation uint64) {
+	var waiters []Waiter
+	l.mu.Lock()
+	old := l.retireLocked(generation)
+	switch c := l.conn.Load(); {
+	case c != nil:
+		c.Resume()
+		if c.usable() { // else it is ending, and the next one will wake them
+			waiters = l.takeWaitersLocked()
+		}
+	case len(l.waiters) > 0 || l.keep || !l.pinned && l.users > 0:
+		l.connectLocked()
+	}
+	l.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+	l.tell(waiters, Ready, nil)
+}
+
+// expire gives up the connection, which has not answered for the whole hold
+// time, and refuses those who wait.
+func (l *Link) expire() {
+	l.mu.Lock()
+	c := l.conn.Swap(nil)
+	waiters := l.takeWaitersLocked()
+	l.mu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+	l.tell(waiters, Expired, nil)
 }

@@ -1,7 +1,7 @@
 package upstream
 
 import (
-	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +15,7 @@ const (
 	Ready Event = iota
 	// Refused: Redis rejected the link's identity for good.
 	Refused
-	// Expired: the hold time is over.
+	// Expired: the hold time is over. Open brings a link that is kept up back.
 	Expired
 	// Down: the connection of a pinned link is gone. Only its owner hears that.
 	Down
@@ -57,22 +57,31 @@ type Link struct {
 	pinned bool
 
 	conn atomic.Pointer[Conn] // nil while there is none
+	made atomic.Bool          // there has been a connection
 
 	// mu guards the fields below. Order: a client's lock, then mu, then the
 	// connection's. No I/O and no callback under it.
 	mu         sync.Mutex
 	owner      Pinner // of a pinned link; nil while it is idle
 	keep       bool   // reconnect without being asked, and tell the owner
-	waiters    []Waiter
-	connecting bool
-	closed     bool
-	since      time.Time // when the link lost its connection or was first asked for one
+	waiters    []place
+	connecting bool      // connect runs
+	closed     bool      // for good
 	users      int       // clients that hold a shared link
 	idleSince  time.Time // when users became 0
 }
 
+// place is one in the queue for a link.
+type place struct {
+	Waiter
+	since time.Time // when it came
+}
+
 // Identity returns as whom, where and how the link's commands run.
 func (l *Link) Identity() Identity { return l.id }
+
+// New says whether the link has never had a connection.
+func (l *Link) New() bool { return !l.made.Load() }
 
 // Send hands calls to the link's connection. It never blocks. It returns
 // ErrNotSent if there is none that takes calls; then Await.
@@ -103,9 +112,15 @@ func (l *Link) Await(w Waiter) Waiting {
 	if c := l.conn.Load(); gate.Open && c != nil && c.usable() {
 		return Usable
 	}
-	l.waiters = append(l.waiters, w)
+	l.waiters = append(l.waiters, place{w, time.Now()})
 	l.connectLocked()
 	return Queued
+}
+
+func (l *Link) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 // Forget takes w out of the queue, if it is there.
@@ -113,8 +128,8 @@ func (l *Link) Forget(w Waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, x := range l.waiters {
-		if x == w {
-			l.waiters = append(l.waiters[:i], l.waiters[i+1:]...)
+		if x.Waiter == w {
+			l.waiters = slices.Delete(l.waiters, i, i+1)
 			return
 		}
 	}
@@ -133,138 +148,6 @@ func (l *Link) Close() {
 	}
 }
 
-// connectLocked starts the connecting goroutine if the gate is open and there is
-// no connection. l.mu must be held.
-func (l *Link) connectLocked() {
-	if l.connecting || l.closed || l.conn.Load() != nil || !l.pool.gate.Load().Open {
-		return
-	}
-	if l.since.IsZero() {
-		l.since = time.Now()
-	}
-	l.connecting = true
-	l.pool.wg.Add(1)
-	go l.connect()
-}
-
-// connect dials until there is a connection, the identity is rejected, or the
-// gate closes. It is the only goroutine that does so for this link.
-func (l *Link) connect() {
-	defer l.pool.wg.Done()
-	for attempt := 0; ; attempt++ {
-		gate := l.pool.gate.Load()
-		if l.giveUp(gate) {
-			return
-		}
-		nc, err := l.pool.dial(gate, l.id)
-		var rejected *Rejected
-		switch {
-		case err == nil:
-			if l.attach(newConn(nc, gate.Generation, l.push, l.connEnded), gate) {
-				return
-			}
-		case errors.As(err, &rejected):
-			l.reject(rejected)
-			return
-		default:
-			l.pool.trouble(gate, err)
-			l.expireLate()
-			l.pool.backoff(gate, attempt)
-		}
-	}
-}
-
-// giveUp ends connect where there is nothing to connect to or nobody to connect
-// for. It decides under the lock that Await and wake take, so that no wish for a
-// connection falls between.
-func (l *Link) giveUp(gate *Gate) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || !l.pool.gate.Load().Open || (len(l.waiters) == 0 && l.pinned && !l.keep) {
-		l.connecting = false
-		return true
-	}
-	return false
-}
-
-// attach makes c the link's connection, unless the master has changed since it
-// was dialled, and wakes those who wait.
-func (l *Link) attach(c *Conn, gate *Gate) bool {
-	l.mu.Lock()
-	now := l.pool.gate.Load()
-	if l.closed || !now.Open || now.Generation != gate.Generation {
-		l.mu.Unlock()
-		c.nc.Close()
-		return false
-	}
-	l.conn.Store(c)
-	l.connecting = false
-	l.since = time.Time{}
-	waiters := l.takeWaitersLocked()
-	l.mu.Unlock()
-	c.start(&l.pool.wg, l.bufferSize())
-	l.tell(waiters, Ready, nil)
-	return true
-}
-
-func (l *Link) bufferSize() int {
-	if l.pinned {
-		return 4 << 10
-	}
-	return 64 << 10
-}
-
-func (l *Link) reject(r *Rejected) {
-	l.mu.Lock()
-	l.connecting = false
-	l.closed = true
-	waiters := l.takeWaitersLocked()
-	l.mu.Unlock()
-	l.pool.remove(l)
-	l.tell(waiters, Refused, r.Frame)
-}
-
-// expireLate refuses those who wait for this link alone (the gate is open) once
-// the hold time is over.
-func (l *Link) expireLate() {
-	l.mu.Lock()
-	if time.Since(l.since) < l.pool.o.Window {
-		l.mu.Unlock()
-		return
-	}
-	waiters := l.takeWaitersLocked()
-	l.mu.Unlock()
-	l.tell(waiters, Expired, nil)
-}
-
-// connEnded is the connection's word that it is over.
-func (l *Link) connEnded(c *Conn, err error) {
-	l.mu.Lock()
-	if l.conn.Load() == c {
-		l.conn.Store(nil)
-		l.since = time.Now()
-		if len(l.waiters) > 0 || l.keep {
-			l.connectLocked()
-		}
-	}
-	owner := l.owner
-	if l.closed {
-		owner = nil
-	}
-	idle := l.pinned && l.owner == nil
-	if idle {
-		l.closed = true
-	}
-	l.mu.Unlock()
-	if idle {
-		l.pool.remove(l)
-	}
-	l.pool.connEnded(l, c, err)
-	if owner != nil {
-		owner.LinkEvent(l, Down, nil)
-	}
-}
-
 // push hands a frame that answers no call to a pinned link's owner.
 func (l *Link) push(frame []byte) Owner {
 	l.mu.Lock()
@@ -277,7 +160,9 @@ func (l *Link) push(frame []byte) Owner {
 }
 
 // Keep makes a pinned link reconnect whenever it has lost its connection, without
-// being asked, and tell its owner (Ready), who has subscriptions to restore.
+// being asked, and tell its owner, who has subscriptions to restore, as if it were
+// always in the queue: of Ready, of Refused, after which the link is Gone, and of
+// Expired when the pool gives up.
 func (l *Link) Keep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -307,70 +192,20 @@ func (l *Link) disown() bool {
 	return true
 }
 
-// pause, wake and retire are the pool's: the gate has closed, opened, or moved
-// to another master.
-
-func (l *Link) pause() {
-	if c := l.conn.Load(); c != nil {
-		c.Pause()
-	}
-}
-
-// retire closes a connection that was not made under generation.
-func (l *Link) retire(generation uint64) {
-	l.mu.Lock()
-	c := l.conn.Load()
-	if c != nil && c.generation != generation {
-		l.conn.Store(nil)
-		l.since = time.Now()
-	} else {
-		c = nil
-	}
-	l.mu.Unlock()
-	if c != nil {
-		c.Close()
-	}
-}
-
-// wake resumes the connection or makes one, and lets those who wait go on.
-func (l *Link) wake() {
-	l.mu.Lock()
-	c := l.conn.Load()
-	if c == nil {
-		if len(l.waiters) > 0 || l.keep || !l.pinned && l.users > 0 {
-			l.connectLocked()
-		}
-		l.mu.Unlock()
-		return
-	}
-	c.Resume()
-	waiters := l.takeWaitersLocked()
-	l.mu.Unlock()
-	l.tell(waiters, Ready, nil)
-}
-
-// expire gives up the connection, which has not answered for the whole hold
-// time, and refuses those who wait.
-func (l *Link) expire() {
-	l.mu.Lock()
-	c := l.conn.Swap(nil)
-	waiters := l.takeWaitersLocked()
-	l.mu.Unlock()
-	if c != nil {
-		c.Close()
-	}
-	l.tell(waiters, Expired, nil)
-}
-
 // takeWaitersLocked empties the queue. The owner of a link that is kept up is
-// told of everything, whether it waits or not.
+// told of everything, once, whether it waits or not.
 func (l *Link) takeWaitersLocked() []Waiter {
-	w := l.waiters
-	l.waiters = nil
-	if l.keep && l.owner != nil && len(w) == 0 {
-		w = append(w, l.owner)
+	told := make([]Waiter, 0, len(l.waiters)+1)
+	queued := false
+	for _, w := range l.waiters {
+		told = append(told, w.Waiter)
+		queued = queued || w.Waiter == Waiter(l.owner)
 	}
-	return w
+	if l.keep && l.owner != nil && !queued {
+		told = append(told, l.owner)
+	}
+	l.waiters = nil
+	return told
 }
 
 func (l *Link) tell(waiters []Waiter, e Event, frame []byte) {

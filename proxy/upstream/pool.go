@@ -17,6 +17,11 @@ type Options struct {
 	Timeout     time.Duration // of a dial with its handshake
 	Window      time.Duration // longest wait for a connection, as the hold time
 	Connections int           // shared connections per identity
+	// Stall is how long a shared connection on which commands wait may bring
+	// nothing while the node answers elsewhere (Pool.Alive); 0 means for ever. It
+	// should be longer than any pause in which a node answers PING but not commands
+	// (CLIENT PAUSE, FAILOVER).
+	Stall time.Duration
 	// Trouble is called, from any goroutine, when a connection to the master of a
 	// generation could not be made or was lost. May be nil.
 	Trouble func(generation uint64, err error)
@@ -44,7 +49,7 @@ type slot struct {
 
 // Pool holds every upstream connection and moves them all to a new master. Its
 // methods may be called concurrently, but those that move the gate (Close, Open,
-// Retire, GiveUp) only by one goroutine, the conductor.
+// Retire, GiveUp) and Alive only by one goroutine, the conductor.
 type Pool struct {
 	o     Options
 	ctx   context.Context
@@ -59,7 +64,6 @@ type Pool struct {
 	pinned map[*Link]struct{}
 	idle   map[Identity][]*Link
 	known  map[Identity]struct{} // identities that a master has accepted
-	moved  chan struct{}         // closed and renewed whenever the gate moves
 }
 
 // NewPool returns a Pool whose gate is closed.
@@ -71,10 +75,9 @@ func NewPool(o Options) *Pool {
 		o: o, dials: make(chan struct{}, concurrentDials),
 		shared: make(map[slot]*Link), pinned: make(map[*Link]struct{}),
 		idle: make(map[Identity][]*Link), known: make(map[Identity]struct{}),
-		moved: make(chan struct{}),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
-	p.gate.Store(&Gate{})
+	p.gate.Store(p.newGate(Gate{}))
 	return p
 }
 
@@ -139,16 +142,20 @@ func (p *Pool) Pin(id Identity, owner Pinner) *Link {
 // another client could notice: no MULTI, no WATCH, no subscription, no call in
 // flight.
 func (p *Pool) Unpin(l *Link) {
+	if !l.disown() || !p.keepIdle(l) {
+		l.Close()
+	}
+}
+
+// keepIdle keeps a link for the next Pin, if there is room.
+func (p *Pool) keepIdle(l *Link) bool {
 	p.mu.Lock()
 	room := len(p.idle[l.id]) < idlePinned
-	p.mu.Unlock()
-	if !room || !l.disown() {
-		l.Close()
-		return
+	if room {
+		p.setIdleLocked(l.id, append(p.idle[l.id], l))
 	}
-	p.mu.Lock()
-	p.setIdleLocked(l.id, append(p.idle[l.id], l))
 	p.mu.Unlock()
+	return room && !l.isClosed() // else its connection ended just before it was kept
 }
 
 func (p *Pool) setIdleLocked(id Identity, links []*Link) {
@@ -182,15 +189,16 @@ func (p *Pool) Known(id Identity) bool {
 	return ok
 }
 
-// dial makes a connection of identity id to the gate's master.
+// dial makes a connection of identity id to the gate's master. It ends at once
+// when the gate moves.
 func (p *Pool) dial(gate *Gate, id Identity) (net.Conn, error) {
 	select {
 	case p.dials <- struct{}{}:
 		defer func() { <-p.dials }()
-	case <-p.ctx.Done():
-		return nil, p.ctx.Err()
+	case <-gate.ctx.Done():
+		return nil, gate.ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, p.o.Timeout)
+	ctx, cancel := context.WithTimeout(gate.ctx, p.o.Timeout)
 	defer cancel()
 	nc, err := Dial(ctx, p.o.Dial, gate.Addr, id)
 	p.learn(id, err)
@@ -224,9 +232,9 @@ func (p *Pool) learn(id Identity, err error) {
 	}
 }
 
-// trouble reports a failed dial.
+// trouble reports a failed dial, unless the gate moved and ended it.
 func (p *Pool) trouble(gate *Gate, err error) {
-	if p.o.Trouble != nil && p.ctx.Err() == nil {
+	if p.o.Trouble != nil && gate.ctx.Err() == nil {
 		p.o.Trouble(gate.Generation, err)
 	}
 }
@@ -241,19 +249,11 @@ func (p *Pool) connEnded(l *Link, c *Conn, err error) {
 // backoff waits a little longer after each failed dial, but not past a move of
 // the gate. The wait is jittered, so that many proxies do not knock in step.
 func (p *Pool) backoff(gate *Gate, attempt int) {
-	d := Backoff(attempt)
-	p.mu.Lock()
-	moved := p.moved
-	p.mu.Unlock()
-	if p.gate.Load() != gate {
-		return
-	}
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(Backoff(attempt))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-moved:
-	case <-p.ctx.Done():
+	case <-gate.ctx.Done():
 	}
 }
 
@@ -262,15 +262,6 @@ func (p *Pool) backoff(gate *Gate, attempt int) {
 func Backoff(n int) time.Duration {
 	d := min(firstBackoff<<min(n, 10), lastBackoff)
 	return d + rand.N(d/2)
-}
-
-// move swaps the gate and tells whoever backs off.
-func (p *Pool) move(gate *Gate) {
-	p.gate.Store(gate)
-	p.mu.Lock()
-	close(p.moved)
-	p.moved = make(chan struct{})
-	p.mu.Unlock()
 }
 
 // links returns all links, pinned and shared.
@@ -285,43 +276,6 @@ func (p *Pool) links() []*Link {
 		all = append(all, l)
 	}
 	return all
-}
-
-// Close shuts the gate: from its return on no call is handed to the network.
-// What is in flight is still answered.
-func (p *Pool) Close() {
-	old := p.gate.Load()
-	p.move(&Gate{Out: old.Out, Addr: old.Addr, Generation: old.Generation})
-	for _, l := range p.links() {
-		l.pause()
-	}
-}
-
-// Open lets commands go to addr, the master of generation. Connections of other
-// generations are given up first; their calls in flight are Lost.
-func (p *Pool) Open(addr string, generation uint64) {
-	p.Retire(generation)
-	p.move(&Gate{Open: true, Addr: addr, Generation: generation})
-	for _, l := range p.links() {
-		l.wake()
-	}
-}
-
-// Retire gives up every connection that was not made under generation.
-func (p *Pool) Retire(generation uint64) {
-	for _, l := range p.links() {
-		l.retire(generation)
-	}
-}
-
-// GiveUp says that the hold time is over: those who wait, and those whose calls
-// were never answered, need wait no longer. The gate must be closed.
-func (p *Pool) GiveUp() {
-	old := p.gate.Load()
-	p.move(&Gate{Out: true, Addr: old.Addr, Generation: old.Generation})
-	for _, l := range p.links() {
-		l.expire()
-	}
 }
 
 // Reap closes shared links that no client has used for a while.

@@ -27,6 +27,35 @@ var verdicts = []struct {
 	{[]byte("-LOADING "), refuses},
 }
 
+// readOnly is the one sentence that a script's reply is believed: Redis' own. A
+// script that was stopped by it has its tail (Redis 7.0 script_lua.c
+// luaCallFunction); one that handed it on, or was not begun, has none. It ran, if
+// at all, on a replica, where it can have written nothing.
+var readOnly = []byte("-READONLY You can't write against a read only replica.")
+
+// verdictOn reads a frame that answers call. A script may answer any text, and so
+// may a command that is not known: these prove nothing about the node, or anyone
+// else's call, but that one sentence, which proves that this call is to be sent to
+// a master.
+func verdictOn(call Call, frame []byte) verdict {
+	switch {
+	case frame[0] != '-':
+		return noVerdict
+	case call.Trusted():
+		return judge(frame)
+	}
+	if tail, ok := bytes.CutPrefix(frame, readOnly); ok &&
+		(bytes.Equal(tail, crlf) || bytes.HasPrefix(tail, scriptTail)) {
+		return refuses
+	}
+	return noVerdict
+}
+
+var (
+	crlf       = []byte("\r\n")
+	scriptTail = []byte(" script: ")
+)
+
 // judge reads an error frame.
 func judge(frame []byte) verdict {
 	switch frame[1] {

@@ -124,7 +124,8 @@ func TestNothingIsPoppedForAClientThatHungUpBehindAFault(t *testing.T) {
 		synctest.Wait()
 		c.nc.Close()
 		synctest.Wait()
-		d.send("RPUSH q x", "LRANGE q 0 -1")
+		d.send("RPUSH q x")
+		d.send("LRANGE q 0 -1")
 		d.want("1", "[x]")
 	})
 }
@@ -319,6 +320,59 @@ func TestTransactionWithARefusedCommandIsVoid(t *testing.T) {
 	})
 }
 
+// TestRefusedMultiLeavesNoTransaction is promise P4: a MULTI that was answered with
+// an error opened nothing, so a write behind it that loses its reply is in doubt
+// and must not run again.
+func TestRefusedMultiLeavesNoTransaction(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		o    proxy.Options
+	}{
+		{"full", proxy.Options{HoldMaxCommands: 1}},
+		{"expired", proxy.Options{Hold: 2 * time.Second}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, tt.o, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				c, d := w.warm(), w.warm()
+				w.holding()
+				d.send("GET x")
+				c.send("MULTI")
+				c.want("LOADING ...")
+				w.released()
+				c.send("GET x")
+				c.want("nil")
+				w.a.HoldReplies()
+				c.send("RPUSH l 1")
+				w.a.Disconnect()
+				w.a.ReleaseReplies()
+				c.closed()
+				if got := w.a.List("l"); len(got) != 1 {
+					t.Errorf("a write that lost its reply was run again: l=%v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestRetriedWriteIsNotCalledUnexecuted: LOADING says "was not run"; a write in
+// doubt that waits to be retried (in_doubt: retry) may have run.
+func TestRetriedWriteIsNotCalledUnexecuted(t *testing.T) {
+	inWorld(t, proxy.Options{InDoubt: proxy.InDoubtRetry, Hold: 2 * time.Second}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.HoldReplies()
+		c.send("RPUSH l 1")
+		w.holding()
+		w.a.Disconnect()
+		w.a.ReleaseReplies()
+		if got := c.reply(); strings.HasPrefix(got, "LOADING") && len(w.a.List("l")) > 0 {
+			t.Errorf("the command ran; the client is told %q", got)
+		}
+		w.released()
+	})
+}
+
 // TestHeldTransactionCountsItsBytes is promise P9.
 func TestHeldTransactionCountsItsBytes(t *testing.T) {
 	inWorld(t, proxy.Options{HoldMaxBytes: 1000}, func(t *testing.T, w *world) {
@@ -423,7 +477,7 @@ func TestSelectInExecDoesNotLeakToOthers(t *testing.T) {
 		w.serve(w.a)
 		c, d := w.connect(), w.connect()
 		c.send("MULTI", "SELECT 2", "SELECT x", "SET leak 2", "EXEC", "GET leak")
-		c.want("OK", "QUEUED", "QUEUED")
+		c.want("OK", "QUEUED", "QUEUED", "QUEUED")
 		c.reply()
 		if got := c.reply(); got != "2" {
 			t.Errorf("after EXEC with SELECT 2 and a SELECT that failed: GET leak = %q, want 2", got)
@@ -603,13 +657,13 @@ func (s *stressed) exchange(cmds ...string) (replies []string, ok bool) {
 		}
 		replies[i] = got
 		switch {
-		case strings.HasPrefix(got, "LOADING "), strings.HasPrefix(got, "INDOUBT ") && s.mode == proxy.InDoubtError:
+		case strings.HasPrefix(got, "LOADING "), strings.HasPrefix(got, "INDOUBT ") && s.mode != proxy.InDoubtClose:
 		case strings.HasPrefix(cmds[i], "ECHO ") && got != strings.TrimPrefix(cmds[i], "ECHO ") && got != "QUEUED":
-			s.failf("client %d: %s got %q among %v -> %v", s.id, cmds[i], got, cmds, replies)
+			s.failf("client %d: %s got %q among %v -> %q", s.id, cmds[i], got, cmds, replies)
 		case cmds[i] == "PING" && got != "PONG":
 			s.failf("client %d: PING got %q among %v -> %v", s.id, got, cmds, replies)
 		case strings.HasPrefix(got, "ERR"), strings.HasPrefix(got, "READONLY"), strings.HasPrefix(got, "UNBLOCKED"), strings.HasPrefix(got, "INDOUBT"):
-			s.failf("client %d: %s got %q among %v -> %v", s.id, cmds[i], got, cmds, replies)
+			s.failf("client %d: %s got %q among %v -> %q", s.id, cmds[i], got, cmds, replies)
 		}
 	}
 	return replies, true
@@ -670,8 +724,8 @@ func (s *stressed) step() bool {
 		return ok
 	case 's':
 		v := s.value()
-		_, ok := s.exchange("SELECT 1", "ECHO "+v, "SELECT 0", "PING", "ECHO "+v)
-		return ok
+		got, ok := s.exchange("SELECT 1", "ECHO "+v, "SELECT 0", "PING", "ECHO "+v)
+		return ok && got[2] == "OK" // refused: in which database it is does not matter, a new connection is in 0
 	case 'h':
 		_, ok := s.exchange("PING")
 		return ok
@@ -721,7 +775,7 @@ func (s *stressed) run(stop <-chan struct{}, done *sync.WaitGroup) {
 		if s.fault != "" {
 			return
 		}
-		time.Sleep(time.Duration(s.r.IntN(40)) * time.Millisecond)
+		time.Sleep(time.Duration(s.r.IntN(200)) * time.Millisecond)
 	}
 }
 
@@ -753,7 +807,7 @@ func afflict(w *world, r *rand.Rand, kinds string) (log []string) {
 		pause(100)
 		master.Replicas(other)
 	}
-	for range 25 {
+	for range 20 {
 		pause(700)
 		kind := kinds[r.IntN(len(kinds))]
 		log = append(log, string(kind))
@@ -819,11 +873,11 @@ func (w *world) master() *fake.Redis {
 
 // stress runs one seed and audits it.
 func stress(t *testing.T, seed uint64, mode proxy.InDoubt, kinds, faults string) {
-	inWorld(t, proxy.Options{InDoubt: mode, Hold: 5 * time.Second, HoldMaxCommands: 60, Drain: time.Second}, func(t *testing.T, w *world) {
+	inWorld(t, proxy.Options{InDoubt: mode, Hold: 5 * time.Second, HoldMaxCommands: 40, Drain: time.Second}, func(t *testing.T, w *world) {
 		w.serve(w.a)
 		stop := make(chan struct{})
 		var done sync.WaitGroup
-		clients := make([]*stressed, 24)
+		clients := make([]*stressed, 16)
 		for i := range clients {
 			clients[i] = &stressed{w: w, id: i, r: rand.New(rand.NewPCG(seed, uint64(i+1))), kinds: kinds, mode: mode, fate: map[string]fortune{}}
 			done.Add(1)
@@ -854,7 +908,9 @@ func audit(t *testing.T, master *fake.Redis, clients []*stressed, mode proxy.InD
 			seen[v]++
 			n := 0
 			fmt.Sscanf(v, fmt.Sprintf("%d-%%d", s.id), &n)
-			if n < last && seen[v] == 1 && mode != proxy.InDoubtRetry {
+			// What a client left in flight when it hung up may run behind what it sends
+			// over its next connection, as with Redis itself.
+			if n < last && seen[v] == 1 && mode != proxy.InDoubtRetry && s.fate[v] != unsure {
 				t.Errorf("client %d: %s was appended behind number %d", s.id, v, last)
 			}
 			last = max(last, n)

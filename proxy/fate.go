@@ -1,0 +1,108 @@
+package proxy
+
+import (
+	"steadis/proxy/command"
+	"steadis/proxy/upstream"
+)
+
+// lost is an upstream reader's: r's reply will not come.
+func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flight--
+	doubt := fate == upstream.InDoubt && s.inDoubt(r)
+	if doubt {
+		s.server.noteInDoubt()
+	}
+	if s.dead {
+		return nil
+	}
+	if s.barrier == r {
+		s.barrier = nil
+	}
+	s.next = 0
+	switch {
+	case r.role == roleRestore:
+		s.unrestored()
+		return s.soil()
+	case s.gone:
+		s.close()
+	case doubt && s.server.o.InDoubt == InDoubtClose:
+		s.close()
+	default:
+		s.requeue(r, fate, doubt)
+		s.answerReady()
+	}
+	return s.soil()
+}
+
+// requeue brings a lost request back to where it was before it was sent, or
+// answers it if it must not be sent again.
+func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
+	r.state = unsent
+	if fate == upstream.NotExecuted {
+		r.tries++
+	}
+	r.doubt = r.doubt || doubt
+	switch {
+	case doubt && s.server.o.InDoubt == InDoubtError:
+		s.doubted(r)
+		return
+	case r.tries >= maxTries:
+		s.refused(r, []byte(errRefusedAgain))
+		s.pass(r)
+		return
+	}
+	switch r.role {
+	case roleGroup:
+		r.reply = nil
+	case roleBlock:
+		s.reblock(r)
+	case roleSubscribe:
+		r.skip, r.got = max(r.skip, r.got), 0
+	}
+	if s.waiting != nil && r.state == unsent {
+		s.holdOne(r)
+	}
+}
+
+// unrestored notes that the state may not be on the connection after all.
+func (s *Session) unrestored() {
+	if s.tx != nil {
+		s.tx.moved = true
+	}
+	if s.sub != nil {
+		s.sub.moved = true
+	}
+}
+
+// inDoubt says whether it matters that r may have run.
+func (s *Session) inDoubt(r *request) bool {
+	switch r.role {
+	case roleTx:
+		// Queued inside MULTI: without an EXEC it did not run.
+		return (s.tx == nil || !s.tx.multi) && r.info.Class != command.Transaction && !r.repeatable()
+	case roleTxEnd:
+		return r.info.Verb == command.Exec && (s.tx == nil || !s.tx.repeatable())
+	case roleRestore, roleAdopt, roleSubscribe, roleBlock:
+		return false
+	}
+	return !r.repeatable()
+}
+
+// doubted answers a request that may or may not have run.
+func (s *Session) doubted(r *request) {
+	var reply []byte
+	if r.role == roleGroup {
+		// Its MULTI and its queueing, had their replies not been lost, would have
+		// said just that.
+		reply = append(reply, replyOK...)
+		for range r.frames - 2 {
+			reply = append(reply, replyQueued...)
+		}
+	}
+	r.state, r.reply = done, append(reply, errInDoubt...)
+	if r.role == roleTxEnd {
+		s.endTx(false)
+	}
+}

@@ -1,0 +1,159 @@
+package upstream
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// connectLocked starts the connecting goroutine if the gate is open and there is
+// no connection. l.mu must be held.
+func (l *Link) connectLocked() {
+	gate := l.pool.gate.Load()
+	if l.connecting || l.closed || l.conn.Load() != nil || !gate.Open || l.pool.ctx.Err() != nil {
+		return
+	}
+	l.connecting = true
+	l.pool.wg.Add(1)
+	go l.connect()
+}
+
+// connect dials until there is a connection, the identity is rejected, or the
+// gate closes. It is the only goroutine that does so for this link.
+func (l *Link) connect() {
+	defer l.pool.wg.Done()
+	var last uint64 // the generation that was dialled last
+	for attempt := 0; ; attempt++ {
+		gate := l.target()
+		if gate == nil {
+			return
+		}
+		if gate.Generation != last {
+			attempt, last = 0, gate.Generation
+		}
+		nc, err := l.pool.dial(gate, l.id)
+		var rejected *Rejected
+		switch {
+		case err == nil:
+			if l.attach(newConn(nc, gate.Generation, l.push, l.connEnded), gate) {
+				return
+			}
+		case errors.As(err, &rejected):
+			if l.reject(rejected, gate) {
+				return
+			}
+		default:
+			l.pool.trouble(gate, err)
+			l.expireLate()
+			l.pool.backoff(gate, attempt)
+		}
+	}
+}
+
+// target returns the gate to dial to. Nil ends connect: there is nothing to
+// connect to or nobody to connect for. That is decided under the lock that Await
+// and wake take, so that no wish for a connection falls between.
+func (l *Link) target() *Gate {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	gate := l.pool.gate.Load()
+	if l.closed || !gate.Open || l.pool.ctx.Err() != nil || (len(l.waiters) == 0 && l.pinned && !l.keep) {
+		l.connecting = false
+		return nil
+	}
+	return gate
+}
+
+// standsLocked says whether what was learnt by dialling under gate holds now: the
+// gate is open, to the same master. l.mu must be held.
+func (l *Link) standsLocked(gate *Gate) bool {
+	now := l.pool.gate.Load()
+	return !l.closed && now.Open && now.Generation == gate.Generation
+}
+
+// attach makes c the link's connection, unless the master has changed since it
+// was dialled, and wakes those who wait.
+func (l *Link) attach(c *Conn, gate *Gate) bool {
+	l.mu.Lock()
+	if !l.standsLocked(gate) {
+		l.mu.Unlock()
+		c.nc.Close()
+		return false
+	}
+	l.conn.Store(c)
+	l.made.Store(true)
+	l.connecting = false
+	waiters := l.takeWaitersLocked()
+	l.mu.Unlock()
+	c.start(&l.pool.wg, l.bufferSize())
+	l.tell(waiters, Ready, nil)
+	return true
+}
+
+func (l *Link) bufferSize() int {
+	if l.pinned {
+		return 4 << 10
+	}
+	return 64 << 10
+}
+
+// reject closes the link for good, unless the master has changed since it was
+// asked: another one may know the user.
+func (l *Link) reject(r *Rejected, gate *Gate) bool {
+	l.mu.Lock()
+	if !l.standsLocked(gate) {
+		l.mu.Unlock()
+		return false
+	}
+	l.connecting = false
+	l.closed = true
+	waiters := l.takeWaitersLocked()
+	l.mu.Unlock()
+	l.pool.remove(l)
+	l.tell(waiters, Refused, r.Frame)
+	return true
+}
+
+// expireLate refuses those who have waited for the hold time for this link alone:
+// the gate is open. Each gets the whole of it, however long the link has been
+// without a connection.
+func (l *Link) expireLate() {
+	var late []Waiter
+	l.mu.Lock()
+	for _, w := range l.waiters { // first come, first served: the late ones are in front
+		if time.Since(w.since) < l.pool.o.Window {
+			break
+		}
+		late = append(late, w.Waiter)
+	}
+	l.waiters = slices.Delete(l.waiters, 0, len(late))
+	l.mu.Unlock()
+	l.tell(late, Expired, nil)
+}
+
+// connEnded is the connection's word that it is over.
+func (l *Link) connEnded(c *Conn, err error) {
+	l.mu.Lock()
+	if l.conn.Load() == c {
+		l.conn.Store(nil)
+		if len(l.waiters) > 0 || l.keep {
+			l.connectLocked()
+		}
+	}
+	owner := l.owner
+	if l.closed {
+		owner = nil
+	}
+	idle := l.pinned && l.owner == nil
+	if idle {
+		l.closed = true
+	}
+	l.mu.Unlock()
+	if idle {
+		l.pool.remove(l)
+	}
+	l.pool.connEnded(l, c, err)
+	if owner != nil {
+		owner.LinkEvent(l, Down, nil)
+	}
+}

@@ -1,0 +1,156 @@
+package upstream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+
+	"steadis/proxy/resp"
+)
+
+// readLoop hands each reply frame to its call and, at the connection's end,
+// gives the calls that are left their fate.
+func (c *Conn) readLoop(wg *sync.WaitGroup, size int) {
+	defer wg.Done()
+	err := c.readFrames(size)
+	c.Close()
+	close(c.done)
+	<-c.wrote // only now it is certain what was handed to the network
+	c.end(err)
+}
+
+func (c *Conn) readFrames(size int) error {
+	var (
+		scanner              resp.Scanner
+		buf                  = make([]byte, size)
+		start, scanned, fill int // buf[start:scanned] is the frame so far, buf[:fill] was read
+		dirty                []Owner
+	)
+	for {
+		n, err := c.nc.Read(buf[fill:])
+		if err != nil {
+			return err
+		}
+		c.progress.Add(1)
+		fill += n
+		for scanned < fill && err == nil {
+			k, whole, serr := scanner.Scan(buf[scanned:fill])
+			if serr != nil {
+				err = fmt.Errorf("upstream: reply that is not RESP: %w", serr)
+				break
+			}
+			scanned += k
+			if !whole {
+				break
+			}
+			dirty, err = c.deliver(buf[start:scanned], dirty)
+			start = scanned
+		}
+		dirty = settleAll(dirty)
+		if err != nil {
+			return err
+		}
+		switch {
+		case start == fill:
+			start, scanned, fill = 0, 0, 0
+			if len(buf) > 16*size {
+				buf = make([]byte, size)
+			}
+		case fill == len(buf) && start > len(buf)/2:
+			fill = copy(buf, buf[start:fill])
+			scanned -= start
+			start = 0
+		case fill == len(buf):
+			bigger := make([]byte, 2*len(buf))
+			fill = copy(bigger, buf[start:fill])
+			scanned -= start
+			start, buf = 0, bigger
+		}
+	}
+}
+
+var (
+	errUnasked = errors.New("upstream: a reply that answers no command")
+	errDemoted = errors.New("upstream: the node is not a master any more")
+	errDrained = errors.New("upstream: the node answered that it cannot serve now")
+
+	queued    = []byte("+QUEUED\r\n")
+	execAbort = []byte("-EXECABORT ")
+)
+
+// deliver hands one frame to the call that it answers. An error ends the
+// connection.
+func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
+	if c.subscribed.Load() && isPush(frame) {
+		if o := c.push(frame); o != nil {
+			dirty = append(dirty, o)
+		}
+		return dirty, nil
+	}
+	a, back, err := c.match(frame)
+	if a.call == nil {
+		return dirty, err
+	}
+	var o Owner
+	switch {
+	case !a.bad:
+		o = a.call.Reply(frame, a.last)
+	case a.last && a.mixed:
+		o = a.call.Lost(InDoubt)
+	case a.last:
+		o = a.call.Lost(NotExecuted)
+	}
+	if o != nil {
+		dirty = append(dirty, o)
+	}
+	loseAll(back, NotSent)
+	return dirty, err
+}
+
+// answer is what a frame means to the call that it belongs to.
+type answer struct {
+	call  Call
+	last  bool // it ends the call
+	bad   bool // a frame of the call said "not executed"
+	mixed bool // and a later one spoke as if something had run
+}
+
+// match finds the call that frame answers and, where it says something of the
+// node itself, acts on it: back are the calls that must not be sent to that node
+// any more. An answer with a call and an error: deal with it, then end.
+func (c *Conn) match(frame []byte) (answer, []Call, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inflight.Len() <= c.unsent {
+		return answer{}, nil, errUnasked
+	}
+	e := c.inflight.At(0)
+	var back []Call
+	switch v := verdictOn(e.call, frame); {
+	case v == demotes:
+		c.demoted = true
+		return answer{}, nil, errDemoted
+	case v == refuses:
+		c.bad = true
+		if c.state == open || c.state == paused {
+			c.state = draining
+			back = c.takeUnsentLocked()
+		}
+	case c.bad && !bytes.HasPrefix(frame, queued) && !bytes.HasPrefix(frame, execAbort):
+		c.mixed = true
+	}
+	e.left--
+	if frame[0] == '-' && e.call.ErrorEnds() {
+		e.left = 0
+	}
+	a := answer{call: e.call, last: e.left == 0, bad: c.bad, mixed: c.mixed}
+	if a.last {
+		c.inflight.Pop()
+		c.bad, c.mixed = false, false
+		if c.state == draining && c.inflight.Len() == 0 {
+			return a, back, errDrained
+		}
+	}
+	return a, back, nil
+}

@@ -1,0 +1,94 @@
+package upstream
+
+import (
+	"runtime"
+	"sync"
+)
+
+const (
+	// bufferCap is the largest write buffer that is kept for reuse.
+	bufferCap = 1 << 20
+	// pieceSize is how much is written at once of a large buffer, so that stalled
+	// can tell a slow upload from a dead connection.
+	pieceSize = 256 << 10
+)
+
+// writeLoop writes what is pending, everything in one write, whenever woken.
+func (c *Conn) writeLoop(wg *sync.WaitGroup) {
+	defer wg.Done()
+	defer close(c.wrote)
+	for {
+		select {
+		case <-c.wake:
+		case <-c.done:
+			return
+		}
+		for {
+			// Let the other clients that are ready to run add their commands: one
+			// write for all of them is what makes Redis spend a third of its time
+			// on a command.
+			runtime.Gosched()
+			buf := c.takePending()
+			if buf == nil {
+				break
+			}
+			if n, err := c.write(buf); err != nil {
+				c.notWritten(len(buf) - n)
+				c.fail(err) // readLoop notices and gives the calls their fate
+				return
+			}
+			c.giveBack(buf)
+		}
+	}
+}
+
+// write writes buf and returns how much of it the network took.
+func (c *Conn) write(buf []byte) (int, error) {
+	for at := 0; ; {
+		n, err := c.nc.Write(buf[at:min(at+pieceSize, len(buf))])
+		at += n
+		if err != nil || at == len(buf) {
+			return at, err
+		}
+		c.progress.Add(1)
+	}
+}
+
+// notWritten says that the last rest bytes that takePending gave out did not
+// reach the network: the calls that lie wholly within them were not sent.
+func (c *Conn) notWritten(rest int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for rest > 0 && c.unsent < c.inflight.Len() {
+		size := c.inflight.At(c.inflight.Len() - 1 - c.unsent).size
+		if size == hugeCall || int(size) > rest {
+			return
+		}
+		rest -= int(size)
+		c.unsent++
+	}
+}
+
+// takePending takes the bytes to write; nil says that writeLoop may sleep. A
+// connection that is closed writes nothing more: what waits was not sent.
+func (c *Conn) takePending() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) == 0 || c.state == closed {
+		c.writing = false
+		return nil
+	}
+	buf := c.pending
+	c.pending, c.spare = c.spare, nil
+	c.unsent = 0
+	return buf
+}
+
+func (c *Conn) giveBack(buf []byte) {
+	if cap(buf) > bufferCap {
+		return
+	}
+	c.mu.Lock()
+	c.spare = buf[:0]
+	c.mu.Unlock()
+}

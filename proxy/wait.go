@@ -1,0 +1,245 @@
+package proxy
+
+import (
+	"time"
+
+	"steadis/proxy/command"
+	"steadis/proxy/hold"
+	"steadis/proxy/upstream"
+)
+
+var zeroTime time.Time
+
+// wait holds everything that is not sent until link has a connection. s.mu must
+// be held. True: there is no need to wait, dispatch should look again.
+func (s *Session) wait(link *upstream.Link) bool {
+	if s.gone && !s.mayWait(link) {
+		s.leaveGone()
+		return false
+	}
+	s.waiting, s.waitGate = link, s.server.pool.Gate()
+	s.room.Broadcast() // a reader that was stopped must hear a hang-up now
+	s.holdAll()
+	if s.dead || s.waiting == nil {
+		return false
+	}
+	switch link.Await(s) {
+	case upstream.Usable:
+		s.waiting = nil
+		return true
+	case upstream.Over:
+		s.waiting = nil
+		s.refuseAll(hold.Expired, s.server.outageReply())
+	case upstream.Gone:
+		s.waiting = nil
+		s.replaceLink(link)
+		return true
+	}
+	return false
+}
+
+// mayWait says whether what a client has left behind may still wait: only for a
+// link's first connection, being made in normal service. A client that only closed
+// its sending side gets its replies; nothing waits for a master for nobody.
+func (s *Session) mayWait(link *upstream.Link) bool {
+	return s.server.pool.Gate().Open && link.New()
+}
+
+// leaveGone drops what a client that is gone waits for.
+func (s *Session) leaveGone() {
+	s.dropUnsent()
+	if s.queue.Len() == 0 {
+		s.close()
+	}
+}
+
+// holdAll counts everything that is not sent as held.
+func (s *Session) holdAll() {
+	for i := 0; i < s.queue.Len(); i++ {
+		switch r := *s.queue.At(i); {
+		case r.state == unsent:
+			s.holdOne(r)
+		case r.role == rolePing && !s.enter(r): // it waits for those before it
+			r.role = roleCommand
+			s.refused(r, s.server.errFull)
+		}
+	}
+	s.answerReady()
+}
+
+// holdOne counts r as held, or refuses it if there is no room for it or it has
+// waited for the hold time already.
+func (s *Session) holdOne(r *request) {
+	switch late := !r.since.IsZero() && s.server.now().Sub(r.since) >= s.server.hold.Window(); {
+	case late:
+		s.refuse(r, hold.Expired, s.server.outageReply())
+	case !s.enter(r):
+		s.refused(r, s.server.errFull)
+	}
+}
+
+// enter counts a request as held. It returns false if there is no room for it;
+// it is counted as refused then.
+func (s *Session) enter(r *request) bool {
+	if r.held {
+		return true
+	}
+	if !s.server.hold.Enter(int(r.size)) {
+		return false
+	}
+	r.held = true
+	if r.since.IsZero() {
+		r.since = s.server.now()
+	}
+	return true
+}
+
+// leave counts a request as out of the hold, as count tells.
+func (s *Session) leave(r *request, count func(n int)) {
+	if r.held {
+		r.held = false
+		count(int(r.size))
+	}
+}
+
+// refuse counts a request as refused and answers it.
+func (s *Session) refuse(r *request, why hold.Refusal, reply []byte) {
+	if r.held {
+		s.leave(r, func(n int) { s.server.hold.Refuse(n, why) })
+	} else {
+		s.server.hold.RefuseAtOnce(why)
+	}
+	s.refused(r, reply)
+}
+
+// refused makes an error the answer of r, for each reply that is owed, and undoes
+// what was noted of the session when it was picked.
+func (s *Session) refused(r *request, reply []byte) {
+	if r.doubt {
+		reply = []byte(errInDoubt) // it was sent once: nobody may say that it did not run
+	}
+	s.letGo(r)
+	if r.role == roleSubscribe {
+		s.unsubscribe(r)
+	}
+	r.state, r.reply, r.refused = done, reply, true
+	if r.role == roleGroup {
+		r.copies = r.frames
+	}
+	r.raw, r.args = nil, nil
+}
+
+// refuseAll answers everything that is not sent with an error.
+func (s *Session) refuseAll(why hold.Refusal, reply []byte) {
+	for i := range s.queue.Len() {
+		r := *s.queue.At(i)
+		switch {
+		case r.role == rolePing || r.state == unsent && s.localPing(r):
+			s.leave(r, func(n int) { s.server.hold.Refuse(n, why) })
+			r.role, r.state = rolePing, done
+		case r.state == unsent:
+			s.refuse(r, why, reply)
+		}
+		s.pass(r)
+	}
+	s.answerReady()
+}
+
+// localPing says whether r is a PING that steadis answers itself.
+func (s *Session) localPing(r *request) bool {
+	return r.info.Verb == command.Ping && len(r.args) <= 2 && s.tx == nil && s.sub == nil
+}
+
+// LinkEvent implements upstream.Waiter.
+func (s *Session) LinkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
+	s.mu.Lock()
+	if !s.dead {
+		s.linkEvent(l, e, frame)
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+func (s *Session) linkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
+	if e == upstream.Down {
+		if s.tx != nil && s.tx.link == l && s.tx.watched {
+			s.tx.lost = true
+		}
+		return
+	}
+	waited := s.waiting == l
+	if waited {
+		s.waiting = nil
+	}
+	subscribed := s.sub != nil && s.sub.link == l
+	switch {
+	case !waited && !subscribed:
+	case e == upstream.Refused:
+		s.rejected(l, frame)
+	case e == upstream.Expired:
+		if waited {
+			s.refuseAll(hold.Expired, s.server.outageReply())
+		}
+	case s.gone && waited && s.waitGate != s.server.pool.Gate():
+		s.leaveGone() // there was a hold meanwhile
+	default:
+		s.resubscribe()
+		s.dispatch()
+	}
+}
+
+// rejected deals with Redis' refusal of an identity on a link that the session
+// needs.
+func (s *Session) rejected(l *upstream.Link, frame []byte) {
+	if r := s.firstUnsent(); r != nil && r.link == l && r.role == roleAdopt {
+		// A wrong password or database: this command's answer, nothing else's.
+		s.leave(r, s.server.hold.Release)
+		s.letGo(r)
+		s.answer(r, frame)
+		s.dispatch()
+		return
+	}
+	if s.sub != nil && s.sub.link == l {
+		// The user may not be here any more: his subscriptions end with him, as
+		// they do when ACL SETUSER or DELUSER takes them away (acl.c).
+		s.refuseAll(hold.Failed, frame)
+		s.close()
+		return
+	}
+	s.replaceLink(l)
+	s.refuseAll(hold.Failed, frame)
+	if s.tx != nil && s.tx.link.Identity() == l.Identity() && !s.dead {
+		s.endTx(false)
+	}
+}
+
+func (s *Session) firstUnsent() *request {
+	for i := range s.queue.Len() {
+		if r := *s.queue.At(i); r.state == unsent {
+			return r
+		}
+	}
+	return nil
+}
+
+// replaceLink puts a new link wherever the session has l, which is closed for
+// good.
+func (s *Session) replaceLink(l *upstream.Link) {
+	if s.link == l {
+		s.server.pool.Release(l)
+		s.link = nil
+	}
+	if s.tx != nil && s.tx.link == l {
+		s.tx.link = s.server.pool.Pin(l.Identity(), s)
+	}
+	if s.sub != nil && s.sub.link == l {
+		s.sub.link = s.server.pool.Pin(l.Identity(), s)
+		s.sub.link.Keep()
+	}
+	for i := range s.queue.Len() {
+		if r := *s.queue.At(i); r.link == l && r.state == unsent {
+			s.letGo(r)
+			r.role = roleCommand
+		}
+	}
+}
