@@ -103,10 +103,10 @@ func fill[T int | int64 | time.Duration](v *T, def T) {
 	}
 }
 
-// dialTCP dials with keepalive probes, so that a vanished host is noticed on an
-// idle connection too.
+// dialTCP dials with a limit for bytes that are not acknowledged and with keepalive
+// probes, so that a vanished host is noticed on every connection, busy or idle.
 func dialTCP(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+	d := net.Dialer{Control: limitUnacked, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 5,
 	}}
 	return d.DialContext(ctx, network, addr)

@@ -245,6 +245,7 @@ func (s *Session) endSub(clean bool) {
 		return
 	}
 	s.sub = nil
+	s.waitNoMore(u.link)
 	if conn := u.link.Conn(); clean && conn != nil && conn == u.conn {
 		conn.Subscribed(false)
 		s.server.pool.Unpin(u.link)

@@ -54,9 +54,11 @@ func New(o Options) (*Server, error) {
 		errFull: errFull(o.MasterName, limits), started: time.Now(),
 		lost: make(chan struct{}, 1), sessions: make(map[*Session]struct{}), empty: make(chan struct{}),
 	}
+	// Stall is long: a CLIENT PAUSE WRITE looks the same. limitUnacked is the quick
+	// eye; this one sees what an intermediary acknowledges and drops.
 	s.pool = upstream.NewPool(upstream.Options{
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
-		Connections: o.Upstream.Connections, Stall: 2 * o.Upstream.Heartbeat, Trouble: s.trouble,
+		Connections: o.Upstream.Connections, Stall: o.Hold, Trouble: s.trouble,
 	})
 	s.metrics = newMetrics(s)
 	if o.Registry != nil {

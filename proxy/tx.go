@@ -339,6 +339,7 @@ func (s *Session) endTx(clean bool) {
 		return
 	}
 	s.tx = nil
+	s.waitNoMore(t.link)
 	if clean {
 		s.server.pool.Unpin(t.link)
 		return

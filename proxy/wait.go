@@ -38,6 +38,14 @@ func (s *Session) wait(link *upstream.Link) bool {
 	return false
 }
 
+// waitNoMore is for a link that the session gives up: no event will come from it.
+// Whoever gives it up dispatches afterwards.
+func (s *Session) waitNoMore(link *upstream.Link) {
+	if s.waiting == link {
+		s.waiting, s.next = nil, 0
+	}
+}
+
 // mayWait says whether what a client has left behind may still wait: only for a
 // link's first connection, being made in normal service. A client that only closed
 // its sending side gets its replies; nothing waits for a master for nobody.

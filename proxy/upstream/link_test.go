@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,10 +114,12 @@ func TestLinkRefusedIdentity(t *testing.T) {
 		synctest.Wait()
 		heard := map[string]int{}
 		for _, line := range r.lines {
-			heard[line]++
+			if !strings.HasSuffix(line, " down") { // may come before or be of no interest any more
+				heard[line]++
+			}
 		}
-		if heard["kept refused"+wrong] != 1 || heard["queued refused"+wrong] != 1 || len(r.lines) != 5 {
-			t.Errorf("%q", r.lines) // and Down of three
+		if heard["kept refused"+wrong] != 1 || heard["queued refused"+wrong] != 1 || len(heard) != 2 {
+			t.Errorf("%q", r.lines)
 		}
 		r.lines = nil
 		r.await(kept, "kept", Gone)
@@ -152,7 +156,9 @@ func TestLinkKeptOwnerIsToldOfExpiry(t *testing.T) {
 		r.want(t, "o ready")
 		r.pool.Close()
 		r.pool.GiveUp()
-		r.want(t, "o expired", "o down")
+		synctest.Wait()
+		slices.Sort(r.lines) // either may be first
+		r.want(t, "o down", "o expired")
 		r.pool.Open("b:1", 2)
 		r.want(t, "o ready")
 		r.b.Disconnect()
@@ -284,5 +290,22 @@ func TestAliveEndsADeadSharedConnection(t *testing.T) {
 			r.pool.Alive(time.Now())
 		}
 		r.want(t)
+	})
+}
+
+// TestLinkWaitersOfAnEndingConnectionGetTheNext: it takes nothing any more and the
+// link does not know yet.
+func TestLinkWaitersOfAnEndingConnectionGetTheNext(t *testing.T) {
+	o := Options{Trouble: func(uint64, error) {}}
+	inRig(t, o, func(nc net.Conn) net.Conn { return lateEnd{nc} }, func(t *testing.T, r *rig) {
+		l := r.pool.Shared(nobody, 0)
+		r.pool.Open("a:1", 1)
+		r.connected(l).Close()
+		r.await(l, "1", Queued)
+		r.pool.Close()
+		r.pool.Open("a:1", 1)
+		r.want(t) // there is nothing to be ready with
+		time.Sleep(time.Second)
+		r.want(t, "1 ready")
 	})
 }
