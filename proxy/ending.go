@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"steadis/proxy/hold"
+	"steadis/proxy/ring"
+)
+
+// How a session ends: by its client, by steadis, or with the process.
+
+// readEnded says that nothing more is read from the client: because of a fault in
+// its bytes, which is answered behind what came before it, or, with "", because it
+// has hung up, which ends whatever only waits. The second may follow the first.
+func (s *Session) readEnded(fault string) {
+	s.mu.Lock()
+	switch {
+	case s.dead:
+	case fault == "" && !s.gone:
+		s.ended, s.gone = true, true
+		s.abandon()
+	case fault != "" && !s.ended:
+		s.ended = true
+		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true, rare: &plainRequest})
+		s.answerReady()
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+// abandon drops what a client that is gone waits for. What is in flight on a
+// shared connection runs anyway; its replies are still written, for a client
+// that only closed its sending side.
+func (s *Session) abandon() {
+	if s.waiting != nil && !(s.mayWait(s.waiting) && s.waitGate == s.server.pool.Gate()) {
+		s.waiting.Forget(s)
+		s.waiting = nil
+		s.dropUnsent()
+	}
+	switch {
+	case s.barrier != nil && s.barrier.role == roleBlock:
+		s.abort() // at once: nothing may be popped for nobody
+	case s.queue.Len() == 0:
+		s.close()
+	}
+}
+
+// dropUnsent forgets the first request that has not been sent and all behind it.
+func (s *Session) dropUnsent() {
+	first := 0
+	for first < s.queue.Len() && (*s.queue.At(first)).state != unsent {
+		first++
+	}
+	for s.queue.Len() > first {
+		r := s.queue.PopBack()
+		s.leave(r, s.server.hold.Drop)
+		s.letGo(r)
+		s.bytes -= int(r.size)
+	}
+	s.next = min(s.next, first)
+}
+
+// close ends the session once what is queued for the client is written.
+func (s *Session) close() {
+	if s.dead {
+		return
+	}
+	s.bury(s.server.hold.Drop)
+	s.out.finish()
+	s.server.forget(s)
+}
+
+// abort ends the session at once.
+func (s *Session) abort() {
+	if s.dead {
+		return
+	}
+	s.bury(s.server.hold.Drop)
+	s.server.forget(s)
+	s.out.abort()
+}
+
+// bury gives up all that the session holds. s.mu must be held.
+func (s *Session) bury(count func(int)) {
+	s.dead = true
+	if s.waiting != nil {
+		s.waiting.Forget(s)
+		s.waiting = nil
+	}
+	for i := range s.queue.Len() {
+		r := *s.queue.At(i)
+		s.leave(r, count)
+		s.letGo(r)
+	}
+	s.queue = ring.Ring[*request]{}
+	s.next = 0
+	s.endTx(false)
+	s.endSub(false)
+	if s.link != nil {
+		s.server.pool.Release(s.link)
+		s.link = nil
+	}
+	s.room.Broadcast()
+}
+
+// letGo gives back the link that a request holds of its own.
+func (s *Session) letGo(r *request) {
+	if r.link == nil {
+		return
+	}
+	if r.role == roleBlock {
+		r.link.Close()
+	} else {
+		s.server.pool.Release(r.link)
+	}
+	r.link = nil
+}
+
+// kill ends the session at the end of a shutdown: what was never sent is refused.
+func (s *Session) kill() {
+	s.mu.Lock()
+	if !s.dead {
+		s.refuseAll(hold.Closing, []byte(errClosing))
+		s.close()
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}
+
+// wind ends the session at a shutdown: at once if it is idle or only waits for
+// something that may never come, else as soon as its commands are answered.
+func (s *Session) wind() {
+	s.mu.Lock()
+	switch {
+	case s.dead:
+	case s.barrier != nil && s.barrier.role == roleBlock, s.sub != nil, s.queue.Len() == 0:
+		s.close()
+	default:
+		s.ended = true // what comes now is not read; pop closes behind the last reply
+	}
+	s.mu.Unlock()
+	s.out.flush()
+}

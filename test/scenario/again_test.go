@@ -1,0 +1,77 @@
+package scenario
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"steadis/proxy"
+	"steadis/test/fake"
+)
+
+// TestBlockedThroughTwoFailovers: the hold time counts for each outage, not from
+// the first one on; P3 for UNBLOCKED.
+func TestBlockedThroughTwoFailovers(t *testing.T) {
+	inWorld(t, proxy.Options{Hold: 10 * time.Second}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c, d := w.connect(), w.connect()
+		c.send("BLPOP q 0")
+		w.failover()
+		time.Sleep(time.Minute)
+		w.a.BecomeMaster()
+		w.b.Replicas()
+		w.holding()
+		w.b.BecomeReplica(w.a.Addr())
+		w.b.Disconnect()
+		synctest.Wait()
+		w.serve(w.a)
+		d.send("RPUSH q x")
+		d.want("1")
+		c.want("[q x]")
+	})
+}
+
+// TestRetriedWriteIsNotCalledUnexecuted: LOADING says "was not run"; a write in
+// doubt that waits to be retried (in_doubt: retry) may have run.
+func TestRetriedWriteIsNotCalledUnexecuted(t *testing.T) {
+	inWorld(t, proxy.Options{InDoubt: proxy.InDoubtRetry, Hold: 2 * time.Second}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.HoldReplies()
+		c.send("RPUSH l 1")
+		w.holding()
+		w.a.Disconnect()
+		w.a.ReleaseReplies()
+		if got := c.reply(); strings.HasPrefix(got, "LOADING") && len(w.a.List("l")) > 0 {
+			t.Errorf("the command ran; the client is told %q", got)
+		}
+		w.released()
+	})
+}
+
+// TestWaitDoesNotVouchForTheOldMastersWrites: a WAIT held over a failover says
+// nothing of what was written before it (semantics.md section 7: reply 0).
+func TestWaitDoesNotVouchForTheOldMastersWrites(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		w.a.Replicas() // b gets no more: what is written now is lost
+		c := w.connect()
+		c.send("SET k 1")
+		c.want("OK")
+		w.holding()
+		c.send("WAIT 1 100")
+		w.b.BecomeMaster()
+		w.b.On(func(call fake.Call) string {
+			switch call.Args[0] {
+			case "PUBLISH":
+				return ":0\r\n"
+			case "WAIT":
+				return ":1\r\n"
+			}
+			return ""
+		})
+		w.serve(w.b)
+		c.want("0")
+	})
+}

@@ -1,0 +1,188 @@
+package scenario
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"steadis/proxy"
+	"steadis/test/fake"
+)
+
+// TestGroupRepliesAreNotDoubledAfterREADONLY: a whole transaction that a demoted
+// master refused halfway is sent again; the client must get one reply a command.
+func TestGroupRepliesAreNotDoubledAfterREADONLY(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.BecomeReplica(w.b.Addr())
+		w.b.BecomeMaster()
+		c.send("MULTI", "RPUSH l 1", "EXEC", "GET k")
+		c.silent()
+		w.serve(w.b)
+		c.want("OK", "QUEUED", "[1]", "nil")
+	})
+}
+
+// TestGroupRepliesAreNotDoubledAfterACut: the same, for a read-only transaction
+// whose connection was cut between two of its replies.
+func TestGroupRepliesAreNotDoubledAfterACut(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.On(func(call fake.Call) string {
+			if call.Args[0] == "EXEC" {
+				return fake.CloseNow
+			}
+			time.Sleep(time.Millisecond) // replies go out one by one
+			return ""
+		})
+		c.send("MULTI", "GET k", "EXEC", "GET k")
+		time.Sleep(10 * time.Millisecond)
+		w.a.On(nil)
+		time.Sleep(time.Second)
+		c.want("OK", "QUEUED", "[nil]", "nil")
+	})
+}
+
+// TestTransactionWithARefusedCommandIsVoid: a command that was refused because the
+// hold is full does not run; nor may the rest of its transaction.
+func TestTransactionWithARefusedCommandIsVoid(t *testing.T) {
+	t.Run("open", func(t *testing.T) {
+		inWorld(t, proxy.Options{HoldMaxCommands: 2}, func(t *testing.T, w *world) {
+			w.serve(w.a)
+			c, d := w.connect(), w.connect()
+			c.send("MULTI")
+			c.want("OK")
+			w.holding()
+			d.send("GET x")
+			c.send("RPUSH l 1")
+			c.send("RPUSH l 2") // full
+			d.nc.Close()
+			synctest.Wait()
+			c.send("EXEC")
+			w.promote()
+			w.serve(w.b)
+			c.want("QUEUED", "LOADING ...", "EXECABORT ...")
+			if got := w.b.List("l"); len(got) != 0 {
+				t.Errorf("half a transaction ran: l=%v", got)
+			}
+		})
+	})
+	t.Run("held whole", func(t *testing.T) {
+		inWorld(t, proxy.Options{HoldMaxCommands: 3}, func(t *testing.T, w *world) {
+			w.serve(w.a)
+			c, d := w.connect(), w.connect()
+			w.holding()
+			d.send("GET x")
+			c.send("MULTI", "RPUSH l 1")
+			c.send("RPUSH l 2") // full
+			d.nc.Close()
+			synctest.Wait()
+			c.send("EXEC")
+			w.promote()
+			w.serve(w.b)
+			c.want("OK", "QUEUED", "LOADING ...", "EXECABORT ...")
+			if got := w.b.List("l"); len(got) != 0 {
+				t.Errorf("half a transaction ran: l=%v", got)
+			}
+		})
+	})
+}
+
+// TestRefusedMultiLeavesNoTransaction is promise P4: a MULTI that was answered with
+// an error opened nothing, so a write behind it that loses its reply is in doubt
+// and must not run again.
+func TestRefusedMultiLeavesNoTransaction(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		o    proxy.Options
+	}{
+		{"full", proxy.Options{HoldMaxCommands: 1}},
+		{"expired", proxy.Options{Hold: 2 * time.Second}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, tt.o, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				c, d := w.warm(), w.warm()
+				w.holding()
+				d.send("GET x")
+				c.send("MULTI")
+				c.want("LOADING ...")
+				w.released()
+				c.send("GET x")
+				c.want("nil")
+				w.a.HoldReplies()
+				c.send("RPUSH l 1")
+				w.a.Disconnect()
+				w.a.ReleaseReplies()
+				c.closed()
+				if got := w.a.List("l"); len(got) != 1 {
+					t.Errorf("a write that lost its reply was run again: l=%v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestHeldTransactionCountsItsBytes is promise P9.
+func TestHeldTransactionCountsItsBytes(t *testing.T) {
+	inWorld(t, proxy.Options{HoldMaxBytes: 1000}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.holding()
+		c.send("MULTI", "SET k "+strings.Repeat("x", 3000), "EXEC") // one read of redcon's
+		if n := w.counts(); n.Bytes > 0 && n.Bytes < 3000 && n.Refused["full"] == 0 {
+			t.Errorf("3,000 bytes are held and counted as %d (%d commands)", n.Bytes, n.Waiting)
+		}
+		w.promote()
+		w.serve(w.b)
+	})
+}
+
+// TestExecRefusedAfterTheHoldEndsTheTransaction: an EXEC that was answered with an
+// error has ended the transaction, as it does in Redis.
+func TestExecRefusedAfterTheHoldEndsTheTransaction(t *testing.T) {
+	inWorld(t, proxy.Options{Hold: 5 * time.Second}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.connect()
+		c.send("MULTI")
+		c.send("SET k 1")
+		c.want("OK", "QUEUED")
+		w.holding()
+		c.send("EXEC")
+		c.want("LOADING ...")
+		w.promote()
+		w.serve(w.b)
+		c.send("GET k")
+		c.want("nil")
+	})
+}
+
+// TestSelectThatFailsInExecLeavesTheDatabase: EXEC's SELECT may have failed.
+func TestSelectThatFailsInExecLeavesTheDatabase(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.connect()
+		c.send("SET k 0", "MULTI", "SELECT 99", "EXEC", "GET k")
+		c.want("OK", "OK", "QUEUED", "[ERR DB index is out of range]", "0")
+	})
+}
+
+// TestSelectInExecDoesNotLeakToOthers: a pinned connection goes back to the pool
+// in the database that it was made for.
+func TestSelectInExecDoesNotLeakToOthers(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c, d := w.connect(), w.connect()
+		c.send("MULTI", "SELECT 2", "SELECT x", "SET leak 2", "EXEC", "GET leak")
+		c.want("OK", "QUEUED", "QUEUED", "QUEUED")
+		c.reply()
+		if got := c.reply(); got != "2" {
+			t.Errorf("after EXEC with SELECT 2 and a SELECT that failed: GET leak = %q, want 2", got)
+		}
+		d.send("WATCH z", "GET leak", "UNWATCH")
+		d.want("OK", "nil", "OK")
+	})
+}
