@@ -63,7 +63,7 @@ func (s *Session) close() {
 	if s.dead {
 		return
 	}
-	s.bury(s.server.hold.Drop)
+	s.bury()
 	s.out.finish()
 	s.server.forget(s)
 }
@@ -73,13 +73,13 @@ func (s *Session) abort() {
 	if s.dead {
 		return
 	}
-	s.bury(s.server.hold.Drop)
+	s.bury()
 	s.server.forget(s)
 	s.out.abort()
 }
 
 // bury gives up all that the session holds. s.mu must be held.
-func (s *Session) bury(count func(int)) {
+func (s *Session) bury() {
 	s.dead = true
 	if s.waiting != nil {
 		s.waiting.Forget(s)
@@ -87,7 +87,7 @@ func (s *Session) bury(count func(int)) {
 	}
 	for i := range s.queue.Len() {
 		r := *s.queue.At(i)
-		s.leave(r, count)
+		s.leave(r, s.server.hold.Drop)
 		s.letGo(r)
 	}
 	s.queue = ring.Ring[*request]{}

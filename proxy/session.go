@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"sync"
-	"time"
 
 	"github.com/tidwall/redcon"
 
@@ -20,11 +19,10 @@ import (
 // and the server (kill). None of them ever waits for the client or for Redis
 // under the lock.
 type Session struct {
-	server  *Server
-	id      uint64
-	addr    string
-	created time.Time
-	out     *output
+	server *Server
+	id     uint64
+	addr   string
+	out    *output
 
 	// mu guards all below. It comes first in the lock order: links' and
 	// connections' locks may be taken under it. No I/O and no callback under it.
@@ -50,7 +48,6 @@ type Session struct {
 	tx    *transaction
 	sub   *subscription
 	name  string
-	last  time.Time
 
 	ended bool // redcon reads no more
 	gone  bool // the client hung up: nothing that waits for it may run
@@ -58,7 +55,7 @@ type Session struct {
 }
 
 func newSession(srv *Server, id uint64, addr string, out *output) *Session {
-	s := &Session{server: srv, id: id, addr: addr, created: srv.now(), out: out, meanReply: firstMeanReply}
+	s := &Session{server: srv, id: id, addr: addr, out: out, meanReply: firstMeanReply}
 	out.drained = s.Settle
 	s.room.L = &s.mu
 	return s
@@ -196,7 +193,6 @@ func (s *Session) pop() {
 		s.next--
 	}
 	s.bytes -= int(r.size)
-	s.last = s.server.now()
 	if s.queue.Len() <= s.server.o.Limits.Pipeline/2 {
 		s.room.Signal()
 	}
