@@ -42,13 +42,21 @@ type world struct {
 // hold's counters must add up with nothing waiting.
 func inWorld(t *testing.T, o proxy.Options, f func(t *testing.T, w *world)) {
 	t.Helper()
+	inDialledWorld(t, o, func(d dialFunc) dialFunc { return d }, f)
+}
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// inDialledWorld is inWorld with a dial of the test's own.
+func inDialledWorld(t *testing.T, o proxy.Options, wrap func(dialFunc) dialFunc, f func(t *testing.T, w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		n := fake.NewNetwork()
 		w := &world{t: t, net: n, board: topology.NewBoard(), served: make(chan error, 1)}
 		w.a, w.b = fake.StartRedis(n.MustListen("10.0.0.1:6379")), fake.StartRedis(n.MustListen("10.0.0.2:6379"))
 		w.b.BecomeReplica("10.0.0.1:6379")
 		w.a.Replicas(w.b)
-		o.Board, o.Dial, o.MasterName = w.board, n.Dial, "mymaster"
+		o.Board, o.Dial, o.MasterName = w.board, wrap(n.Dial), "mymaster"
 		var err error
 		if w.proxy, err = proxy.New(o); err != nil {
 			t.Fatal(err)
@@ -110,6 +118,13 @@ func (w *world) publish(node *fake.Redis, p topology.Phase, why string) {
 func (w *world) promote() {
 	w.b.BecomeMaster()
 	w.b.Disconnect()
+}
+
+// failover holds, makes b the master and serves it.
+func (w *world) failover() {
+	w.holding()
+	w.promote()
+	w.serve(w.b)
 }
 
 func (w *world) counts() hold.Counts { return w.proxy.Status().Hold }

@@ -9,46 +9,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"steadis/proxy"
-	"steadis/sentinel/topology"
-	"steadis/test/fake"
 )
-
-type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
-
-// inDialledWorld is inWorld with a dial of the test's own.
-func inDialledWorld(t *testing.T, o proxy.Options, wrap func(dialFunc) dialFunc, f func(t *testing.T, w *world)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		n := fake.NewNetwork()
-		w := &world{t: t, net: n, board: topology.NewBoard(), served: make(chan error, 1)}
-		w.a, w.b = fake.StartRedis(n.MustListen("10.0.0.1:6379")), fake.StartRedis(n.MustListen("10.0.0.2:6379"))
-		w.b.BecomeReplica("10.0.0.1:6379")
-		w.a.Replicas(w.b)
-		o.Board, o.Dial, o.MasterName = w.board, wrap(n.Dial), "mymaster"
-		var err error
-		if w.proxy, err = proxy.New(o); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		w.stop = cancel
-		ln := n.MustListen(front)
-		go func() { w.served <- w.proxy.Serve(ctx, ln) }()
-		synctest.Wait()
-		defer w.shutdown()
-		f(t, w)
-	})
-}
-
-// failover holds, makes b the master and serves it.
-func (w *world) failover() {
-	w.holding()
-	w.promote()
-	w.serve(w.b)
-}
 
 // lateEnd is a connection whose reader hears of Close a second late, as a
 // goroutine does that does not get to run.
