@@ -6,6 +6,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 5s
 ROUNDS      ?= 20
 DEMO        ?=
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS     := -X main.version=$(VERSION)
 
 .PHONY: help build demo test failover fuzz lint clean
 
@@ -13,11 +15,11 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/steadis
-	$(GO) build -o bin/steadis ./cmd/steadis
+	$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
 
 demo: ## a deployment on this machine loses its master under load (DEMO="--kind freeze --keep")
 	@test/setup.sh
-	@$(GO) build -o bin/steadis ./cmd/steadis
+	@$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
 	@bin/steadis demo $(DEMO)
 
 test: ## every test with the race detector, each fuzz target for FUZZTIME, no process left behind
