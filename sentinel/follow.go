@@ -46,6 +46,7 @@ const (
 	toSwitch purpose = iota
 	toRelease
 	toCheck // the data path doubts the followed master
+	toMeet  // the followed master is o_down, and may come back
 )
 
 // asking is one target's ROLE question, asked again until it is settled.
@@ -131,6 +132,9 @@ func (s *state) want(now time.Time) (target, purpose, bool) {
 		if ok, _ := s.releasable(now); ok {
 			return s.followed, toRelease, true
 		}
+		if s.onlyODown() {
+			return s.followed, toMeet, true
+		}
 		return target{}, 0, false
 	}
 	if s.wantRole {
@@ -158,6 +162,8 @@ func (s *state) settled(a *asking, now time.Time) bool {
 			return true
 		}
 		return false
+	case toMeet:
+		return len(s.claimants()) == 0
 	default:
 		s.wantRole = false
 		if a.last == roleReplica {
@@ -176,6 +182,14 @@ func (s *state) onRoleSaid(in roleSaid, now time.Time) {
 	if said := (saying{a.target, in.role}); said != s.said {
 		s.said = said
 		s.logRole(a, in)
+	}
+	if a.target == s.followed {
+		switch {
+		case in.role == roleSilent:
+			s.away = true
+		case in.role == roleMaster && s.away:
+			s.away, s.backAt = false, now
+		}
 	}
 	a.last, a.detail = in.role, in.detail
 	gap := roleGap
@@ -213,6 +227,7 @@ func (s *state) follow(t target, now time.Time) {
 	s.generation++
 	s.followed = t
 	s.hold, s.wantRole, s.backwardSince = nil, false, time.Time{}
+	s.away, s.backAt = false, time.Time{}
 	q := s.count()
 	s.serving = fmt.Sprintf("announced by %d of %d Sentinels", q.votes, q.voters)
 	s.note(now, "follow "+t.addr, "")

@@ -185,11 +185,15 @@ func (s *state) counts(m *member) bool {
 	return s.claims(m) && (!m.claim.ignored || s.corroborated(m))
 }
 
-// backAgain: somebody has seen the master well since m began to claim o_down. A
-// Sentinel connects to a node once a second, so a master that is back is seen by
-// one up to a second before the last. Nothing is risked: o_down promotes nobody,
-// and the +try-failover that would is a claim of its own.
+// backAgain: since m began to claim o_down, the master was away for us too and has
+// come back, or another Sentinel has seen it well. A Sentinel connects to a node
+// once a second, so it goes on saying o_down for so long. Nothing is risked: o_down
+// promotes nobody, and the +try-failover that would is a claim of its own. A
+// master that only the Sentinels cannot reach was never away for us: o_down counts.
 func (s *state) backAgain(m *member) bool {
+	if s.backAt.After(m.claim.since) {
+		return true
+	}
 	for _, n := range s.members {
 		if n != m && s.fine(n, m.claim.since) {
 			return true
@@ -286,6 +290,17 @@ func (c *claim) due() time.Time {
 // fine: m has answered since then that nothing is wrong with the followed master.
 func (s *state) fine(m *member, since time.Time) bool {
 	return m.up && m.asked.After(since) && m.answer.announces(s.followed) && m.answer.flags == 0
+}
+
+// onlyODown: whoever is a reason to hold claims no more than o_down.
+func (s *state) onlyODown() bool {
+	ms := s.claimants()
+	for _, m := range ms {
+		if m.claim.cause != causeODown {
+			return false
+		}
+	}
+	return len(ms) > 0
 }
 
 // updateHold begins a hold if there is a reason. It never ends one.

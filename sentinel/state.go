@@ -46,6 +46,10 @@ type state struct {
 	asking   *asking
 	lastRole uint64
 	said     saying // the last answer, so that the same one is logged once
+	// away: the followed master gave no answer when it was last asked. backAt is
+	// when it last said master after that.
+	away   bool
+	backAt time.Time
 	// backward is a lower epoch on which all agree, and since when.
 	backward      target
 	backwardSince time.Time

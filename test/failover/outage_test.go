@@ -55,11 +55,8 @@ func TestNoMasterForLongerThanTheHold(t *testing.T) {
 
 	must(t, d.Nodes[0].Restart(ctx))
 	sentinel, resumed := awaitResumption(ctx, t, d, c)
-	if resumed-sentinel > time.Second {
-		t.Errorf("service resumed %v after a majority of Sentinels saw the master back, want at most 1 s", resumed-sentinel)
-	}
-	if resumed > 3*time.Second {
-		t.Errorf("service resumed %v after the master answered; Sentinel took %v of it", resumed, sentinel)
+	if resumed > time.Second {
+		t.Errorf("service resumed %v after the master answered, want at most 1 s (a majority of Sentinels: %v)", resumed, sentinel)
 	}
 	if reply, err := c.Do(ctx, "PING"); err != nil || reply != "PONG" {
 		t.Errorf("PING after the outage: %v, %v", reply, err)
@@ -67,13 +64,11 @@ func TestNoMasterForLongerThanTheHold(t *testing.T) {
 	checkHoldCounters(ctx, t, s)
 	results.record(t, "no master, hold 2 s: the first command is refused after", "about 2 s", "%s", millis(waited))
 	results.record(t, "no master, hold 2 s: later commands are refused within", "at once (100 ms)", "%s", millis(worst))
-	results.record(t, "a master is back: Sentinel's own time until a majority sees it", "-", "%s", millis(sentinel))
-	results.record(t, "a master is back: service resumes on the same connection", "issue: 1 s; checked: Sentinel's time + 1 s, 3 s in all", "after %s", millis(resumed))
+	results.record(t, "a master is back: service resumes on the same connection", "1 s", "after %s", millis(resumed))
 }
 
 // awaitResumption waits until a command is served again. It gives how long after
-// now a majority of Sentinels no longer found the master down (they look about
-// once a second, and until then may start a failover at any moment; 0 if service
+// now a majority of Sentinels no longer found the master down (0 if service
 // resumed before), and how long service took.
 func awaitResumption(ctx context.Context, t *testing.T, d *topology.Deployment, c *wire.Conn) (sentinel, service time.Duration) {
 	t.Helper()
