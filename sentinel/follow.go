@@ -46,7 +46,7 @@ const (
 	toSwitch purpose = iota
 	toRelease
 	toCheck // the data path doubts the followed master
-	toMeet  // the followed master is o_down, and may come back
+	toMeet  // the followed master is said to be down, and may come back
 )
 
 // asking is one target's ROLE question, asked again until it is settled.
@@ -132,7 +132,7 @@ func (s *state) want(now time.Time) (target, purpose, bool) {
 		if ok, _ := s.releasable(now); ok {
 			return s.followed, toRelease, true
 		}
-		if s.onlyODown() {
+		if s.undecided() {
 			return s.followed, toMeet, true
 		}
 		return target{}, 0, false

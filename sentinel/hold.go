@@ -67,6 +67,8 @@ type claim struct {
 	since, progress time.Time
 	stages          []string
 	ignored         bool
+	raised          time.Time // when it became what it is
+	elected         bool      // the failover has a leader, who will promote a replica
 }
 
 // The causes of holds, label of the metric holds_total.
@@ -88,8 +90,11 @@ type hold struct {
 }
 
 // escalate makes a claim of o_down one of a failover.
-func (c *claim) escalate(what, cause string) {
-	if c.cause == causeODown && cause != causeODown {
+func (c *claim) escalate(what, cause string, now time.Time) {
+	if cause == causeTryFailover || cause == causeFailover && c.cause == causeODown {
+		c.raised = now
+	}
+	if c.cause == causeODown {
 		c.what, c.cause = what, cause
 	}
 }
@@ -98,6 +103,11 @@ func (c *claim) escalate(what, cause string) {
 func (c *claim) progressed(stage string, now time.Time) {
 	if c.what == "" || stage == "" || len(c.stages) == maxStages {
 		return
+	}
+	switch stage {
+	case "+odown", "+try-failover", "wait_start":
+	default:
+		c.elected = true
 	}
 	for _, s := range c.stages {
 		if s == stage {
@@ -118,7 +128,7 @@ func (s *state) claimByEvent(m *member, ev event, now time.Time) {
 	}
 	again := m.claim.ignored && cause == causeTryFailover && !m.distrusted(now)
 	if m.claim.what != "" && m.claim.subject == ev.subject && !again {
-		m.claim.escalate(ev.name, cause)
+		m.claim.escalate(ev.name, cause, now)
 		m.claim.progressed(ev.name, now)
 		return
 	}
@@ -127,7 +137,7 @@ func (s *state) claimByEvent(m *member, ev event, now time.Time) {
 
 // begin gives m a claim.
 func (s *state) begin(m *member, c claim, now time.Time) {
-	c.since, c.progress = now, now
+	c.since, c.progress, c.raised = now, now, now
 	c.ignored = m.distrusted(now)
 	m.claim = c
 }
@@ -149,8 +159,12 @@ func (s *state) updateClaim(m *member, now time.Time) {
 		}
 	}
 	if c.what != "" {
-		if a.flags&flagFailover != 0 {
-			c.escalate("flag failover_in_progress", causeFailover)
+		switch {
+		case a.flags&flagFailover != 0:
+			c.escalate("flag failover_in_progress", causeFailover, now)
+		case flagged && m.asked.After(c.raised):
+			// The attempt is over, aborted for want of a replica or of votes.
+			c.what, c.cause, c.elected = "flag o_down", causeODown, false
 		}
 		c.progressed(a.stage, now)
 		return
@@ -179,23 +193,29 @@ func (s *state) claims(m *member) bool {
 
 // counts says whether m's claim is a reason to hold.
 func (s *state) counts(m *member) bool {
-	if m.claim.cause == causeODown && s.backAgain(m) {
+	if s.backAgain(m) {
 		return false
 	}
 	return s.claims(m) && (!m.claim.ignored || s.corroborated(m))
 }
 
-// backAgain: since m began to claim o_down, the master was away for us too and has
-// come back, or another Sentinel has seen it well. A Sentinel connects to a node
-// once a second, so it goes on saying o_down for so long. Nothing is risked: o_down
-// promotes nobody, and the +try-failover that would is a claim of its own. A
-// master that only the Sentinels cannot reach was never away for us: o_down counts.
+// backAgain: since m began its claim, the master was away for us too and has come
+// back; or, of a claim of o_down, another Sentinel has seen it well. A Sentinel
+// connects to a node once a second, so it goes on saying o_down for so long, and a
+// candidate that was not elected says so for 10 s. Little is risked: o_down promotes
+// nobody, nor does a candidate; its election is a step by which the claim counts
+// again, two ticks (104 ms) before it acts, as is another +try-failover. A master
+// that only the Sentinels cannot reach was never away for us: then all count.
 func (s *state) backAgain(m *member) bool {
-	if s.backAt.After(m.claim.since) {
+	c := &m.claim
+	if c.cause != causeAnnounced && !c.elected && s.backAt.After(c.raised) {
 		return true
 	}
+	if c.cause != causeODown {
+		return false
+	}
 	for _, n := range s.members {
-		if n != m && s.fine(n, m.claim.since) {
+		if n != m && s.fine(n, c.since) {
 			return true
 		}
 	}
@@ -292,11 +312,11 @@ func (s *state) fine(m *member, since time.Time) bool {
 	return m.up && m.asked.After(since) && m.answer.announces(s.followed) && m.answer.flags == 0
 }
 
-// onlyODown: whoever is a reason to hold claims no more than o_down.
-func (s *state) onlyODown() bool {
+// undecided: nobody who is a reason to hold leads a failover.
+func (s *state) undecided() bool {
 	ms := s.claimants()
 	for _, m := range ms {
-		if m.claim.cause != causeODown {
+		if m.claim.cause == causeAnnounced || m.claim.elected {
 			return false
 		}
 	}
