@@ -83,13 +83,15 @@ func (c *conductor) fly(ctx context.Context) {
 	}
 	c.pool.Retire(c.view.Generation)
 	id := upstream.Identity{User: c.o.Upstream.User, Password: c.o.Upstream.Password, Auth: c.o.Upstream.Password != ""}
-	pilot, err := c.pool.NewPilot(ctx, c.view.Master, c.view.Generation, id)
+	dial, cancel := c.whileItMatters(ctx)
+	pilot, err := c.pool.NewPilot(dial, c.view.Master, c.view.Generation, id)
+	cancel()
 	if err == nil {
 		c.pilot, c.tried = pilot, 0
 		c.loadScripts(ctx)
 		return // conduct looks at the view again, and resumes if it still stands
 	}
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || c.o.Board.Load() != c.view {
 		return
 	}
 	if c.tried++; c.tried == 1 {
@@ -99,6 +101,26 @@ func (c *conductor) fly(ctx context.Context) {
 	c.shut(fmt.Sprintf("%s: %v", c.view.Master, err))
 	c.o.Board.Doubt(c.view.Generation, err.Error())
 	c.rest(ctx, upstream.Backoff(c.tried-1))
+}
+
+// whileItMatters returns a context that ends with the view or with the hold time,
+// so that a dial into the void delays neither the next master nor the refusals.
+func (c *conductor) whileItMatters(ctx context.Context) (context.Context, context.CancelFunc) {
+	var cancel context.CancelFunc
+	if o := c.hold.Outage(); o.Phase == hold.Holding {
+		ctx, cancel = context.WithDeadline(ctx, o.Since.Add(c.o.Hold))
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	replaced := c.o.Board.Replaced(c.view)
+	c.spawn(func() {
+		select {
+		case <-replaced:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, cancel
 }
 
 // loadScripts gives a node the scripts that clients have sent, before they can

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"steadis/proxy"
@@ -183,5 +184,44 @@ func TestOneDeadUpstreamConnectionIsNoticed(t *testing.T) {
 		if _, err := c.br.Peek(1); err != nil && isTimeout(err) {
 			t.Error("a GET on a dead upstream connection has no reply after 40 s")
 		}
+	})
+}
+
+// TestDialIntoTheVoidDelaysNothing: while the conductor dials a master that accepts
+// and never answers, another master is announced, or the hold time ends.
+func TestDialIntoTheVoidDelaysNothing(t *testing.T) {
+	o := proxy.Options{Hold: 5 * time.Second, Upstream: proxy.UpstreamOptions{DialTimeout: 4 * time.Second}}
+	inWorld(t, o, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.Freeze()
+		w.a.Disconnect()
+		synctest.Wait()
+		began := time.Now()
+		c.send("GET k")
+		time.Sleep(2 * time.Second)
+		w.promote()
+		w.serve(w.b)
+		c.want("nil")
+		if d := time.Since(began); d > 2100*time.Millisecond {
+			t.Errorf("moved after %v, the other master was there after 2s", d)
+		}
+	})
+	inWorld(t, o, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.Freeze()
+		w.a.Disconnect()
+		synctest.Wait()
+		began := time.Now()
+		c.send("GET k")
+		c.want("LOADING ...")
+		if d := time.Since(began); d > 5100*time.Millisecond {
+			t.Errorf("refused after %v, want 5s", d)
+		}
+		w.a.Thaw()
+		time.Sleep(5 * time.Second)
+		c.send("GET k")
+		c.want("nil")
 	})
 }
