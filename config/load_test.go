@@ -95,7 +95,7 @@ func TestDefaults(t *testing.T) {
 		Upstream:   Upstream{Connections: 2, DialTimeout: time.Second, Heartbeat: time.Second},
 		AddressMap: map[string]string{},
 		Limits:     Limits{Clients: 10000, Pipeline: 10000, Output: 64 << 20, QueryMemory: 256 << 20, Bulk: 512 << 20},
-		Drain:      10 * time.Second, GCPercent: 400, Log: Log{Level: "info", Format: LogConsole},
+		Drain:      10 * time.Second, GCPercent: 200, Log: Log{Level: "info", Format: LogConsole},
 	}
 	if got := mustLoad(t, given{}).Config; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
