@@ -87,6 +87,9 @@ func (s *Session) advance(r *request) bool {
 	case s.sub != nil:
 		return s.advanceSub(r)
 	}
+	if r.role == roleTx || r.role == roleTxEnd {
+		r.role = roleCommand // it was picked for a transaction that is over since
+	}
 	switch r.info.Class {
 	case command.Session:
 		return s.advanceSession(r)

@@ -6,6 +6,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"steadis/proxy/command"
+	"steadis/proxy/hold"
 	"steadis/proxy/ring"
 	"steadis/proxy/upstream"
 )
@@ -49,6 +50,7 @@ type Session struct {
 	sub   *subscription
 	name  string
 
+	void  bool // of the batch at hand a MULTI was refused: what it should have held is, too
 	ended bool // redcon reads no more
 	gone  bool // the client hung up: nothing that waits for it may run
 	dead  bool // closed; late replies are dropped
@@ -66,6 +68,7 @@ func newSession(srv *Server, id uint64, addr string, out *output) *Session {
 // nothing is held: then the client is not read until Redis has caught up.
 func (s *Session) submit(first redcon.Command, rest []redcon.Command) {
 	s.mu.Lock()
+	s.void = false
 	s.enqueue(first)
 	for _, cmd := range rest {
 		s.enqueue(cmd)
@@ -106,6 +109,11 @@ func (s *Session) enqueue(cmd redcon.Command) {
 	if isScript(info) || info.Verb == command.ScriptLoad {
 		s.server.scripts.note(info, cmd.Args)
 	}
+	if s.void {
+		s.server.hold.RefuseAtOnce(hold.Full)
+		s.refuseTail(r)
+		return
+	}
 	if s.waiting != nil && !s.enter(r) {
 		s.refuseTail(r)
 		return
@@ -117,6 +125,12 @@ func (s *Session) enqueue(cmd redcon.Command) {
 // refuseTail answers a command for which there is no room in the hold. Refusals
 // in a row share one place in the queue, so that they cannot fill memory.
 func (s *Session) refuseTail(r *request) {
+	switch r.info.Verb {
+	case command.Multi:
+		s.void = true
+	case command.Exec, command.Discard:
+		s.void = false
+	}
 	if n := s.queue.Len(); n > 0 && r.info.Class != command.Transaction {
 		if tail := *s.queue.At(n - 1); tail.info == refusedInfo && !tail.passed {
 			tail.copies++

@@ -186,3 +186,21 @@ func TestSelectInExecDoesNotLeakToOthers(t *testing.T) {
 		d.want("OK", "nil", "OK")
 	})
 }
+
+// TestRefusedMultiTakesItsBatchAlong: what stands behind a MULTI for which there was
+// no room does not run by itself, though there is room for it.
+func TestRefusedMultiTakesItsBatchAlong(t *testing.T) {
+	const room = 34 // of GET k, 20 bytes, and PING, 14, but not MULTI, 15
+	inWorld(t, proxy.Options{HoldMaxBytes: room}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		w.holding()
+		c := w.connect()
+		c.send("GET k")
+		c.send("MULTI", "PING", "EXEC")
+		w.promote()
+		w.serve(w.b)
+		c.want("nil", "LOADING ...", "LOADING ...", "LOADING ...")
+		c.send("MULTI", "SET k 1", "EXEC", "GET k")
+		c.want("OK", "QUEUED", "[OK]", "1")
+	})
+}
