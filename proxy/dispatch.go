@@ -18,7 +18,9 @@ func (s *Session) dispatch() {
 		for !s.dead && s.waiting == nil && s.barrier == nil && s.next < s.queue.Len() {
 			r := *s.queue.At(s.next)
 			if r.state != unsent {
-				s.pass(r)
+				if !s.pass(r) {
+					break
+				}
 				s.next++
 			} else if crowded || s.flight+len(s.batch) >= s.window() || !s.advance(r) {
 				break
@@ -57,19 +59,26 @@ func (s *Session) leaveModes() {
 }
 
 // pass looks, in order, at a request that is not to be sent because steadis has
-// refused it. Inside MULTI that voids the transaction, as a refusal by Redis does.
-func (s *Session) pass(r *request) {
+// refused it. Inside MULTI that voids the transaction, as a refusal by Redis does; a
+// refused EXEC ends it. False: that has to wait until what was queued is answered,
+// for it would be sent again outside of the transaction.
+func (s *Session) pass(r *request) bool {
 	if !r.refused || r.passed {
-		return
+		return true
+	}
+	t := s.tx
+	end := t != nil && t.multi && (r.info.Verb == command.Exec || r.info.Verb == command.Discard)
+	if end && (s.flight > 0 || len(s.batch) > 0) {
+		return false
 	}
 	r.passed = true
-	switch t := s.tx; {
-	case t == nil || !t.multi:
-	case r.info.Verb == command.Exec || r.info.Verb == command.Discard:
+	switch {
+	case end:
 		s.endTx(false)
-	default:
+	case t != nil && t.multi:
 		t.dirty = true
 	}
+	return true
 }
 
 // advance takes one step for the first request that has not been sent: it is
