@@ -35,7 +35,7 @@ func startDeployment(t *testing.T) *deployment {
 	t.Helper()
 	for _, name := range []string{"redis-server", "redis-sentinel"} {
 		if _, err := exec.LookPath(name); err != nil {
-			t.Skip(name, "is not installed")
+			t.Fatal(name, "is not installed; test/setup.sh --tests installs it")
 		}
 	}
 	d := &deployment{t: t, dir: t.TempDir(), processes: map[int]*exec.Cmd{}}

@@ -264,7 +264,7 @@ func TestSentinel(t *testing.T) {
 // TestRedisAgainstTheRealOne lets a real redis-server say what is right.
 func TestRedisAgainstTheRealOne(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("redis-server is not installed")
+		t.Fatal("redis-server is not installed; test/setup.sh --tests installs it")
 	}
 	socket := t.TempDir() + "/s"
 	cmd := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--save", "")
