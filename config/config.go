@@ -50,6 +50,12 @@ type Config struct {
 	Upstream Upstream `key:"upstream"`
 	// AddressMap replaces addresses that Sentinel gives, host:port -> host:port.
 	AddressMap map[string]string `key:"address_map"`
+	// AllowCommands lists commands that pass although steadis refuses them, such as
+	// "debug" or "client|pause", in any letter case; "*" stands for all. Whether there is
+	// such a command, package proxy/command decides.
+	AllowCommands []string `key:"allow_commands"`
+	// DenyCommands lists commands that are refused; it beats AllowCommands.
+	DenyCommands []string `key:"deny_commands"`
 	// Limits bounds what clients may use up.
 	Limits Limits `key:"limits"`
 	// Drain bounds how long a shutdown waits for replies still due. >= 0.

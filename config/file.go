@@ -124,7 +124,7 @@ func (f *strictFile) texts(key *Key, where string, nodes []*yaml.Node) {
 	items := make([]string, 0, len(nodes))
 	for _, node := range nodes {
 		if node.Kind != yaml.ScalarNode || isNull(node) {
-			f.add(key.Path, where, "has an entry that is not plain text; write each one as \"host:port\"")
+			f.add(key.Path, where, "has an entry that is not plain text; write each one in quotes")
 			return
 		}
 		items = append(items, node.Value)

@@ -93,9 +93,9 @@ func TestDefaults(t *testing.T) {
 		Hold: 30 * time.Second, HoldMaxCommands: 100000, HoldMaxBytes: 256 << 20, InDoubt: InDoubtClose,
 		SentinelTimeout: 500 * time.Millisecond, SentinelPoll: time.Second, SentinelPollHolding: 100 * time.Millisecond,
 		Upstream:   Upstream{Connections: 2, DialTimeout: time.Second, Heartbeat: time.Second},
-		AddressMap: map[string]string{},
-		Limits:     Limits{Clients: 10000, Pipeline: 10000, Output: 64 << 20, QueryMemory: 256 << 20, Bulk: 512 << 20},
-		Drain:      10 * time.Second, GCPercent: 200, Log: Log{Level: "info", Format: LogConsole},
+		AddressMap: map[string]string{}, AllowCommands: []string{}, DenyCommands: []string{},
+		Limits: Limits{Clients: 10000, Pipeline: 10000, Output: 64 << 20, QueryMemory: 256 << 20, Bulk: 512 << 20},
+		Drain:  10 * time.Second, GCPercent: 200, Log: Log{Level: "info", Format: LogConsole},
 	}
 	if got := mustLoad(t, given{}).Config; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -109,6 +109,7 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 		"sentinel": {"f:1", "e:1", "a:1"}, "master": {"f", "e", "a"}, "listen": {"f:1", "e:1", "a:1"},
 		"admin": {"127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"}, "in_doubt": {"error", "retry", "error"},
 		"durable.replicas": {"0", "0", "0"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
+		"allow_commands": {"f", "*", "a|b"}, "deny_commands": {"f", "e", "a b"},
 		"log.level": {"warn", "error", "debug"}, "log.format": {"json", "console", "json"},
 	}
 	byKind := map[kind][3]string{
@@ -175,6 +176,12 @@ func TestWhatIsUnderstood(t *testing.T) {
 		{"the last of two flags", given{args: []string{"--hold", "5s", "--hold", "6s"}}, func(l *Loaded) any { return l.Hold }, 6 * time.Second},
 		{"a mapping", given{file: "address_map:\n  \"172.18.0.2:6379\": 127.0.0.1:7001\n"}, func(l *Loaded) any { return l.AddressMap }, map[string]string{"172.18.0.2:6379": "127.0.0.1:7001"}},
 		{"a mapping is replaced, not merged", given{file: "address_map: {\"a:1\": \"b:1\"}\n", env: []string{"STEADIS_ADDRESS_MAP=c:1=d:1"}}, func(l *Loaded) any { return l.AddressMap }, map[string]string{"c:1": "d:1"}},
+		{"no refusals", given{args: []string{"--allow-commands", "*"}}, func(l *Loaded) any { return l.AllowCommands }, []string{"*"}},
+		{"no refusals, in YAML", given{file: "allow_commands: ['*']\n"}, func(l *Loaded) any { return l.AllowCommands }, []string{"*"}},
+		{"commands as text", given{env: []string{"STEADIS_ALLOW_COMMANDS=DEBUG, client|pause ,Config Set,ft._list,module|load"}}, func(l *Loaded) any { return l.AllowCommands },
+			[]string{"DEBUG", "client|pause", "Config Set", "ft._list", "module|load"}},
+		{"no commands denied after all", given{file: "deny_commands: [keys]\n", env: []string{"STEADIS_DENY_COMMANDS="}}, func(l *Loaded) any { return l.DenyCommands }, []string{}},
+		{"a hidden command and one of a module", given{file: "deny_commands: [\n  b840fc02d524045429941cc15f59e41cb7be6c52, search.clusterset, 'client | no-evict']\n"}, func(l *Loaded) any { return len(l.DenyCommands) }, 3},
 		{"IPv6", given{args: []string{"--sentinel", "[::1]:26379,[2001:db8::1]:26379"}}, func(l *Loaded) any { return len(l.Sentinel) }, 2},
 		{"IPv6 with a zone", given{args: []string{"--sentinel", "[fe80::1%eth0]:26379"}}, func(l *Loaded) any { return len(l.Sentinel) }, 1},
 		{"a Unix socket", given{args: []string{"--listen", "unix:/run/steadis.sock,127.0.0.1:0,127.0.0.1:0"}}, func(l *Loaded) any { return len(l.Listen) }, 3},

@@ -45,6 +45,7 @@ func TestYAMLLoadsAgain(t *testing.T) {
 		{},
 		{file: string(DefaultYAML)},
 		{file: "sentinel: [a:1, '[::1]:2']\nmaster: 'yes'\nlisten: [unix:/a b]\naddress_map: {'a:1': 'b:1'}\nhold: 1h30m\nlimits: {bulk: 1000}\n"},
+		{file: "allow_commands: ['*', debug, 'client|pause', 'config set', 'null', '12']\ndeny_commands: ['yes']\n"},
 		{env: []string{"STEADIS_MASTER=#:'\"", "STEADIS_ADMIN=", "STEADIS_UPSTREAM_USER=0x1", "STEADIS_UPSTREAM_PASSWORD=p"}},
 	}
 	for _, in := range inputs {

@@ -28,6 +28,8 @@ func (c *Config) Validate() Faults {
 	v.auth("upstream", c.Upstream.Auth)
 	v.upstream(c)
 	v.limits(c)
+	v.commands("allow_commands", c.AllowCommands, true)
+	v.commands("deny_commands", c.DenyCommands, false)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, LogConsole, LogJSON)
 	return v.faults

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"time"
 
 	"steadis/proxy/command"
@@ -11,7 +12,7 @@ import (
 // new master: Redis itself then says "nothing came".
 const shortest = time.Millisecond
 
-// advanceBlocking sends a blocking command on a connection of its own, so that
+// advanceBlocking sends a blocking command on the private connection, so that
 // nobody else waits behind it. What the client sends meanwhile waits for its
 // reply, as it does in Redis.
 func (s *Session) advanceBlocking(r *request) bool {
@@ -23,26 +24,22 @@ func (s *Session) advanceBlocking(r *request) bool {
 		return true
 	}
 	if reply := s.waitVoid(r); reply != "" {
-		s.letGo(r)
 		return s.local(r, []byte(reply))
 	}
-	if r.link == nil {
-		r.role = roleBlock
-		r.own().link = s.server.pool.Pin(s.ident, s)
-	}
+	r.role = roleBlock
 	s.arm(r)
-	s.barrier = r
-	return s.pick(r, r.link)
+	return s.pickAlone(r)
 }
 
-// arm writes the command's remaining time into it. A command that is sent for
-// the first time at once goes out as the client wrote it.
+// arm writes into the command its remaining time and what its `$` meant. A command
+// that is sent for the first time at once goes out as the client wrote it.
 func (s *Session) arm(r *request) {
 	late := !r.until.IsZero() && (r.again || !r.since.IsZero())
 	if at, _, ok := r.info.Timeout(r.args); ok && late {
 		left := max(r.until.Sub(s.server.now()), shortest)
 		r.args[at] = command.FormatTimeout(r.info, left)
 	}
+	r.frames, r.skip, r.got = 1, 0, 0
 	switch {
 	case isWait(r.info):
 		// WAIT compares replicas with the last write of its own connection (Redis 7.2
@@ -52,9 +49,48 @@ func (s *Session) arm(r *request) {
 		r.frames, r.skip = 2, 1
 		r.raw = resp.AppendCommand(nil, "PUBLISH", barrierChannel, "")
 		r.raw = resp.AppendCommandBytes(r.raw, r.args...)
+	case r.info.Verb == command.XRead && len(r.lastIDs) == 0:
+		s.armLastIDs(r, late)
 	case late:
 		r.raw = resp.AppendCommandBytes(nil, r.args...)
 	}
+}
+
+// armLastIDs asks, in front of an XREAD with `$`, for the last entries of those
+// streams, so that the command can be asked again after a failover from where it began
+// to wait, and misses nothing that came in between.
+func (s *Session) armLastIDs(r *request, late bool) {
+	at := command.LastIDs(r.args)
+	if len(at) == 0 && !late {
+		return
+	}
+	var raw []byte
+	streams := command.StreamCount(r.args) // the key of an id stands so far before it
+	for _, i := range at {
+		raw = resp.AppendCommandBytes(raw, []byte("XREVRANGE"), r.args[i-streams], []byte("+"), []byte("-"), []byte("COUNT"), []byte("1"))
+	}
+	r.frames, r.skip = int32(1+len(at)), int32(len(at))
+	r.raw = resp.AppendCommandBytes(raw, r.args...)
+}
+
+// noteLastID takes the answer to one of these questions.
+func (r *request) noteLastID(frame []byte) {
+	id := []byte("0-0") // there is no such stream yet
+	switch entries := resp.Elements(frame); {
+	case frame[0] == '-':
+		id = []byte("$") // he may not ask, or it is no stream, which XREAD itself says
+	case len(entries) == 1:
+		if entry := resp.Elements(entries[0]); len(entry) > 0 {
+			id = bulkText(entry[0])
+		}
+	}
+	r.own().lastIDs = append(r.lastIDs, id)
+}
+
+// bulkText returns what is in a bulk string frame, copied.
+func bulkText(frame []byte) []byte {
+	i := bytes.IndexByte(frame, '\n') + 1
+	return bytes.Clone(bytes.TrimSuffix(frame[i:], []byte("\r\n")))
 }
 
 // barrierChannel is where the PUBLISH before a WAIT goes.
@@ -80,25 +116,31 @@ func voidWait(info *command.Info) string {
 	return replyZero
 }
 
-// unblocked takes a blocking command's reply and frees its connection.
+// unblocked takes a frame of a blocking command's reply.
 func (s *Session) unblocked(r *request, frame []byte) {
-	if r.got++; r.got <= r.skip {
-		return
+	if r.got++; r.got > r.skip {
+		s.answer(r, frame)
+	} else if r.info.Verb == command.XRead {
+		r.noteLastID(frame)
 	}
-	s.barrier = nil
-	link := r.link
-	r.link = nil
-	s.server.pool.Unpin(link)
-	s.answer(r, frame)
 }
 
 // reblock prepares a blocking command whose connection was lost to be sent
 // again, with what is left of its time. A WAIT that was cut short confirms
 // nothing.
 func (s *Session) reblock(r *request) {
-	r.got = 0
 	if isWait(r.info) {
 		r.state, r.reply = done, []byte(voidWait(r.info))
-		s.letGo(r)
 	}
+	at := command.LastIDs(r.args)
+	if len(at) == 0 || len(at) != len(r.lastIDs) {
+		if r.rare != &plainRequest {
+			r.own().lastIDs = nil
+		}
+		return
+	}
+	for n, i := range at {
+		r.args[i] = r.lastIDs[n]
+	}
+	r.raw = resp.AppendCommandBytes(nil, r.args...)
 }

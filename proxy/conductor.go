@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"steadis/proxy/command"
 	"steadis/proxy/hold"
 	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
@@ -88,7 +89,7 @@ func (c *conductor) fly(ctx context.Context) {
 	cancel()
 	if err == nil {
 		c.pilot, c.tried = pilot, 0
-		c.loadScripts(ctx)
+		c.prepare(ctx)
 		return // conduct looks at the view again, and resumes if it still stands
 	}
 	if ctx.Err() != nil || c.o.Board.Load() != c.view {
@@ -123,15 +124,42 @@ func (c *conductor) whileItMatters(ctx context.Context) (context.Context, contex
 	return ctx, cancel
 }
 
-// loadScripts gives a node the scripts that clients have sent, before they can
-// ask for one by its hash.
+// prepare asks a node which commands it serves and gives it what clients rely on,
+// before they can ask for it.
+func (c *conductor) prepare(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.DialTimeout)
+	defer cancel()
+	c.learnCommands(ctx)
+	c.loadScripts(ctx)
+}
+
+var commandCommand = resp.AppendCommand(nil, "COMMAND")
+
+// learnCommands adds to the table what the node serves beyond it: modules, renamed and
+// newer commands. What is not learnt counts as a write that is never repeated.
+func (c *conductor) learnCommands(ctx context.Context) {
+	frame, err := c.pilot.Fetch(ctx, commandCommand)
+	if err == nil && frame[0] == '-' {
+		return // the user may not ask
+	}
+	var served []command.Served
+	if err == nil {
+		served, err = command.ParseServed(frame)
+	}
+	if err != nil {
+		c.o.Log.Warn("the master's commands are not known; those that steadis does not know count as writes",
+			zap.String("master", c.view.Master), zap.Error(err))
+		return
+	}
+	c.table.Store(c.policy.With(served))
+}
+
+// loadScripts gives a node the scripts that clients have sent.
 func (c *conductor) loadScripts(ctx context.Context) {
 	loads := c.scripts.loads()
 	if len(loads) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.DialTimeout)
-	defer cancel()
 	if err := c.pilot.Ask(ctx, loads...); err != nil {
 		c.o.Log.Warn("scripts were not loaded on the master; EVALSHA may answer NOSCRIPT",
 			zap.String("master", c.view.Master), zap.Int("scripts", len(loads)), zap.Error(err))
@@ -145,7 +173,7 @@ func (c *conductor) resume() {
 	}
 	ended := c.hold.End()
 	c.noteEnd(ended)
-	c.pool.Open(c.view.Master, c.view.Generation)
+	c.pool.Open(c.view.Master, c.view.Generation, c.view.Epoch)
 }
 
 // noteEnd logs and measures the end of an outage.

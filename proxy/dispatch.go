@@ -44,17 +44,20 @@ func (s *Session) window() int {
 	return max(1, int(s.server.o.Limits.Output)/windowShare/max(s.meanReply, 1))
 }
 
-// leaveModes ends a transaction or subscribed mode that has nothing left in it,
-// so that the session's commands go over the shared link again.
+// leaveModes gives the private connection back when nothing needs it any more, so
+// that the session's commands go over the shared link again.
 func (s *Session) leaveModes() {
-	if s.flight > 0 || len(s.batch) > 0 || s.barrier != nil || s.waiting != nil {
+	if s.pin == nil || s.flight > 0 || len(s.batch) > 0 || s.barrier != nil || s.waiting != nil {
 		return
 	}
-	if t := s.tx; t != nil && !t.multi && !t.watched && t.conn != nil {
-		s.endTx(true)
+	if t := s.tx; t != nil && !t.watched && !t.multi {
+		s.tx = nil
 	}
-	if u := s.sub; u != nil && u.open == 0 && u.empty() {
-		s.endSub(true)
+	if u := s.sub; u != nil && u.open == 0 && u.empty() && !u.fanned() {
+		s.endSub()
+	}
+	if !s.needsPin() {
+		s.unpin(true)
 	}
 }
 
@@ -91,30 +94,54 @@ func (s *Session) advance(r *request) bool {
 		s.server.noteHTTP(s)
 		s.abort()
 		return true
-	case s.tx != nil:
-		return s.advanceTx(r)
-	case s.sub != nil:
+	case s.tx != nil && s.tx.multi:
+		return s.advanceQueued(r)
+	case s.sub != nil && s.ident.Protocol != 3:
 		return s.advanceSub(r)
 	}
-	if r.role == roleTx || r.role == roleTxEnd {
-		r.role = roleCommand // it was picked for a transaction that is over since
+	if r.role != roleGroup && r.role != roleAdopt && r.role != roleSubscribe {
+		r.role = roleCommand // it may have been picked for a state that is over since
 	}
 	switch r.info.Class {
 	case command.Session:
 		return s.advanceSession(r)
 	case command.Transaction:
-		return s.advanceMulti(r)
+		return s.advanceTransaction(r)
 	case command.Blocking:
 		return s.advanceBlocking(r)
 	case command.PubSub:
 		return s.advanceSubscribe(r)
 	case command.Refused:
-		return s.local(r, errRefused(r.info.Name, r.info.Reason))
+		return s.local(r, errRefused(r.info))
 	}
-	if r.info.Verb == command.ScriptKill || r.info.Verb == command.FunctionKill {
-		return s.advanceBlocking(r) // it must not queue behind the script that it is for
+	switch r.info.Verb {
+	case command.ServerInfo:
+		r.role = roleInfo
+	case command.Scan:
+		r.role = roleScan
+	case command.ClientPause:
+		s.server.notePause(r.args)
+	}
+	if r.info.Alone {
+		// It must not queue behind what it is for, nor stop others.
+		return s.first(r) && s.pickAlone(r)
+	}
+	return s.pickHome(r)
+}
+
+// pickHome picks r for the session's private connection if it has one, else for the
+// shared link.
+func (s *Session) pickHome(r *request) bool {
+	if s.pin != nil || s.server.apart() {
+		return s.pickPinned(r)
 	}
 	return s.pick(r, s.sharedLink())
+}
+
+// pickAlone picks r for a private connection, and nothing behind it before its reply.
+func (s *Session) pickAlone(r *request) bool {
+	s.barrier = r
+	return s.pickPinned(r)
 }
 
 // sharedLink returns the link for the session's plain commands.
@@ -167,9 +194,13 @@ func (s *Session) transmit() bool {
 		s.takeBack(false)
 		return true
 	}
-	s.restoreTx(conn)
-	s.restoreSub(conn)
+	if s.pin != nil && s.via == s.pin.link {
+		s.restore(conn)
+	}
 	for _, r := range s.batch {
+		if r.role == roleScan {
+			aimCursor(r, conn.Epoch())
+		}
 		s.calls = append(s.calls, r)
 	}
 	n := len(s.calls)
@@ -195,22 +226,14 @@ func (s *Session) noteSent(r *request, conn *upstream.Conn) {
 	if !r.since.IsZero() {
 		r.since = zeroTime
 	}
+	if runsScript(r) {
+		s.server.scriptSent()
+	}
 	switch {
 	case r.role == roleBlock:
 		r.own().again = true
 	case r.info.Class != command.Read:
 		s.wrote = conn.Generation()
-	}
-}
-
-// restored notes that the session's state is on conn now.
-func (s *Session) restored(conn *upstream.Conn) {
-	s.conn = conn
-	if s.tx != nil && s.via == s.tx.link {
-		s.tx.conn, s.tx.moved = conn, false
-	}
-	if s.sub != nil && s.via == s.sub.link {
-		s.sub.conn, s.sub.moved = conn, false
 	}
 }
 

@@ -92,8 +92,9 @@ func (s *Session) bury() {
 	}
 	s.queue = ring.Ring[*request]{}
 	s.next = 0
-	s.endTx(false)
-	s.endSub(false)
+	s.tx, s.sub, s.track = nil, nil, nil
+	s.unpin(false)
+	s.server.forgetRedirect(s)
 	if s.link != nil {
 		s.server.pool.Release(s.link)
 		s.link = nil
@@ -106,11 +107,7 @@ func (s *Session) letGo(r *request) {
 	if r.link == nil {
 		return
 	}
-	if r.role == roleBlock {
-		r.link.Close()
-	} else {
-		s.server.pool.Release(r.link)
-	}
+	s.server.pool.Release(r.link)
 	r.link = nil
 }
 
@@ -131,7 +128,7 @@ func (s *Session) wind() {
 	s.mu.Lock()
 	switch {
 	case s.dead:
-	case s.barrier != nil && s.barrier.role == roleBlock, s.sub != nil, s.queue.Len() == 0:
+	case s.barrier != nil && s.barrier.role == roleBlock, s.sub != nil, s.monitoring, s.queue.Len() == 0:
 		s.close()
 	default:
 		s.ended = true // what comes now is not read; pop closes behind the last reply

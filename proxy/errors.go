@@ -3,6 +3,7 @@ package proxy
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"steadis/proxy/command"
@@ -21,6 +22,7 @@ const (
 	replyQueued  = "+QUEUED\r\n"
 	replyNil     = "$-1\r\n"
 	replyNilList = "*-1\r\n"
+	replyNil3    = "_\r\n"
 	replyZero    = ":0\r\n"
 	replyZeros   = "*2\r\n:0\r\n:0\r\n"
 
@@ -32,7 +34,13 @@ const (
 		"would; it was not run; try again\r\n"
 	errClosing = "-LOADING steadis: this proxy is shutting down; the command was not run; connect again\r\n"
 
+	// What Redis says when everything that a client caches may have changed
+	// (tracking.c trackingInvalidateKeysOnFlush).
+	pushInvalidateAll    = ">2\r\n$10\r\ninvalidate\r\n_\r\n"
+	messageInvalidateAll = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n"
+
 	// Redis' own texts (7.0: networking.c, db.c, multi.c), for what is decided here.
+	errNoAuth      = "-NOAUTH Authentication required.\r\n"
 	errMaxClients  = "-ERR max number of clients reached\r\n"
 	errNotInteger  = "-ERR value is not an integer or out of range\r\n"
 	errDBRange     = "-ERR DB index is out of range\r\n"
@@ -61,24 +69,31 @@ func errFull(master string, l hold.Limits) []byte {
 		"(%d) and hold_max_bytes (%d) allow; the command was not run; try again later\r\n", master, l.Commands, l.Bytes)
 }
 
-// errRefused answers a command that would harm the deployment.
-func errRefused(name, why string) []byte {
-	return fmt.Appendf(nil, "-ERR steadis: '%s' is refused: %s; connect to the Redis server itself for that\r\n", plain(name), plain(why))
+// errRefused answers a command that would harm the deployment, or that the operator
+// has denied.
+func errRefused(info *command.Info) []byte {
+	name, remedy := displayName(info), "connect to the Redis server itself for that"
+	if info.Liftable {
+		remedy = fmt.Sprintf("allow_commands '%s' in steadis' configuration lets it pass", info.Name)
+	}
+	return fmt.Appendf(nil, "-ERR steadis: '%s' is refused: %s; %s\r\n", plain(name), plain(info.Reason), plain(remedy))
 }
 
-// errUnsupported answers what this version cannot do.
-func errUnsupported(name string) []byte {
-	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported by this version of steadis\r\n", plain(name))
+// displayName is a command's name as users write it.
+func displayName(info *command.Info) string { return strings.ReplaceAll(info.Name, "|", " ") }
+
+// errSubcommand is Redis' own text (7.0 server.c commandCheckExistence).
+func errSubcommand(container string, args [][]byte) []byte {
+	sub := string(args[1])
+	if len(sub) > 128 {
+		sub = sub[:128]
+	}
+	return fmt.Appendf(nil, "-ERR unknown subcommand '%s'. Try %s HELP.\r\n", plain(sub), container)
 }
 
 // errInside answers what steadis does not do inside a transaction.
 func errInside(name string) []byte {
-	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported inside WATCH or MULTI; the transaction is discarded\r\n", plain(name))
-}
-
-// errWatching answers what steadis does not do between WATCH and MULTI.
-func errWatching(name string) []byte {
-	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported between WATCH and MULTI; use another connection\r\n", plain(name))
+	return fmt.Appendf(nil, "-ERR steadis: '%s' is not supported inside MULTI; the transaction is discarded; send it before MULTI\r\n", plain(name))
 }
 
 // errSubscribed is Redis' own text (server.c processCommand, rejectCommand).

@@ -10,6 +10,9 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flight--
+	if runsScript(r) {
+		s.server.scriptDone()
+	}
 	doubt := fate == upstream.InDoubt && s.inDoubt(r)
 	if doubt {
 		s.server.noteInDoubt()
@@ -23,7 +26,7 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	s.next = 0
 	switch {
 	case r.role == roleRestore:
-		s.unrestored()
+		s.missed(r)
 		return s.soil()
 	case s.gone:
 		s.close()
@@ -66,26 +69,17 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	}
 }
 
-// unrestored notes that the state may not be on the connection after all.
-func (s *Session) unrestored() {
-	if s.tx != nil {
-		s.tx.moved = true
-	}
-	if s.sub != nil {
-		s.sub.moved = true
-	}
-}
-
 // inDoubt says whether it matters that r may have run.
 func (s *Session) inDoubt(r *request) bool {
 	switch r.role {
-	case roleTx:
-		// Queued inside MULTI: without an EXEC it did not run.
-		return (s.tx == nil || !s.tx.multi) && r.info.Class != command.Transaction && !r.repeatable()
 	case roleTxEnd:
 		return r.info.Verb == command.Exec && (s.tx == nil || !s.tx.repeatable())
-	case roleRestore, roleAdopt, roleSubscribe, roleBlock:
+	case roleBlock:
+		return r.info.Merged // a module's: what it had done before it was cut off is not known
+	case roleRestore, roleAdopt, roleSubscribe, roleWatch, roleTrack, roleTouch, roleMonitor:
 		return false
+	case roleMulti, roleQueued:
+		return false // without an EXEC it did not run
 	}
 	return !r.repeatable()
 }

@@ -1,9 +1,6 @@
 package proxy
 
 import (
-	"strconv"
-	"strings"
-
 	"steadis/proxy/command"
 	"steadis/proxy/hold"
 	"steadis/proxy/upstream"
@@ -11,19 +8,15 @@ import (
 
 // advanceSession deals with the commands that are about the connection itself.
 func (s *Session) advanceSession(r *request) bool {
-	if !command.Arity(r.info, len(r.args)) {
+	switch {
+	case !command.Arity(r.info, len(r.args)):
 		return s.local(r, errArity(r.info.Name))
+	case !r.info.NoAuth && !s.ident.Auth && s.server.pool.NeedsAuth():
+		return s.local(r, []byte(errNoAuth))
 	}
 	switch r.info.Verb {
 	case command.Ping:
-		if len(r.args) > 2 {
-			return s.local(r, errArity(r.info.Name))
-		}
-		// Not answered yet: what it says is to be true when its turn comes.
-		s.leave(r, s.server.hold.Release)
-		r.role, r.state = rolePing, done
-		s.answerReady()
-		return true
+		return s.advancePing(r)
 	case command.Quit:
 		return s.quit(r)
 	case command.Reset:
@@ -35,9 +28,36 @@ func (s *Session) advanceSession(r *request) bool {
 	case command.Select, command.Auth, command.Hello:
 		return s.advanceAdopt(r)
 	case command.ReadOnly, command.ReadWrite, command.Asking:
-		return s.pick(r, s.sharedLink()) // of a cluster: Redis says that this is none
+		return s.pickHome(r) // of a cluster: Redis says that this is none
+	case command.Monitor:
+		return s.advanceMonitor(r)
+	case command.ClientTracking:
+		return s.advanceTracking(r)
+	case command.ClientCaching, command.ClientTrackingInfo:
+		return s.pickHome(r)
+	case command.ClientNoTouch:
+		if !s.first(r) {
+			return false
+		}
+		r.role = roleTouch
+		return s.pickAlone(r)
 	}
 	return s.advanceClient(r)
+}
+
+// advancePing answers PING, at the moment when its turn comes: what it says is to be
+// true then. While the master itself is busy or paused, it is asked.
+func (s *Session) advancePing(r *request) bool {
+	if len(r.args) > 2 {
+		return s.local(r, errArity(r.info.Name))
+	}
+	if s.server.apart() && s.server.pool.Gate().Open {
+		return s.pickHome(r)
+	}
+	s.leave(r, s.server.hold.Release)
+	r.role, r.state = rolePing, done
+	s.answerReady()
+	return true
 }
 
 // pong answers PING: PONG while commands are served or held, the outage reply
@@ -65,12 +85,29 @@ func (s *Session) quit(r *request) bool {
 }
 
 // reset brings the session back to where it was when the client connected
-// (Redis 7.0 networking.c resetCommand). Nothing is in flight.
+// (Redis 7.0 networking.c clearClientConnectionState). Nothing is in flight.
 func (s *Session) reset() {
-	s.endTx(false)
-	s.endSub(false)
+	s.tx, s.sub, s.track, s.monitoring, s.untouched = nil, nil, nil, false, false
 	s.name = ""
+	lent := s.pin != nil && s.pin.lent > 0
 	s.moveTo(upstream.Identity{}, nil)
+	if lent {
+		s.repin()
+		return
+	}
+	s.unpin(false)
+}
+
+// rename gives the client a name.
+func (s *Session) rename(name string) {
+	if s.name == name {
+		return
+	}
+	s.name = name
+	if s.pin != nil {
+		s.pin.link.Become(s.pinIdentity())
+		s.stain()
+	}
 }
 
 // moveTo makes id the session's identity; link is its shared link, or nil.
@@ -81,170 +118,14 @@ func (s *Session) moveTo(id upstream.Identity, link *upstream.Link) {
 	s.ident, s.link = id, link
 }
 
-// advanceClient deals with CLIENT's subcommands.
-func (s *Session) advanceClient(r *request) bool {
-	if !s.first(r) {
-		return false
+// null is Redis' null in the client's protocol; kind is '$' or '*', which RESP2
+// tells apart.
+func (s *Session) null(kind byte) []byte {
+	switch {
+	case s.ident.Protocol == 3:
+		return []byte(replyNil3)
+	case kind == '*':
+		return []byte(replyNilList)
 	}
-	switch r.info.Verb {
-	case command.ClientID:
-		return s.local(r, integer(int64(s.id)))
-	case command.ClientGetName:
-		if s.name == "" {
-			return s.local(r, []byte(replyNil))
-		}
-		return s.local(r, bulk(s.name))
-	case command.ClientSetName:
-		name := string(r.args[2])
-		if !validName(name) {
-			return s.local(r, []byte(errClientName))
-		}
-		s.name = name
-		return s.local(r, []byte(replyOK))
-	case command.ClientSetInfo:
-		return s.local(r, []byte(replyOK))
-	}
-	return s.local(r, errUnsupported(strings.ReplaceAll(r.info.Name, "|", " ")))
-}
-
-// validName says whether Redis would take a client name (networking.c
-// validateClientName: printable ASCII without space).
-func validName(name string) bool {
-	for i := range len(name) {
-		if name[i] < '!' || name[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-// advanceAdopt deals with SELECT, AUTH and HELLO: the session gets a link whose
-// connections have made that step in their handshake, and the command itself,
-// harmless there, is sent over it for Redis' own reply. So Redis judges every
-// database number and every password.
-func (s *Session) advanceAdopt(r *request) bool {
-	if !s.first(r) {
-		return false
-	}
-	if r.role != roleAdopt {
-		fault := s.candidate(r)
-		if fault != "" {
-			return s.local(r, []byte(fault))
-		}
-		r.role = roleAdopt
-		r.own().link = s.server.pool.Shared(r.target, s.id)
-	}
-	if r.info.Verb != command.Hello && !s.server.pool.Gate().Open && s.server.pool.Known(r.target) {
-		// A new connection must not have to wait for a master to be set up.
-		link := r.link
-		r.link = nil
-		s.moveTo(r.target, link)
-		return s.local(r, []byte(replyOK))
-	}
-	s.barrier = r
-	return s.pick(r, r.link)
-}
-
-// candidate reads what identity the command asks for into r.target; it returns
-// an error reply if the command itself is wrong.
-func (s *Session) candidate(r *request) string {
-	r.own().target = s.ident
-	switch r.info.Verb {
-	case command.Select:
-		text := string(r.args[1])
-		db, err := strconv.ParseInt(text, 10, 32)
-		switch {
-		case err != nil || strconv.FormatInt(db, 10) != text:
-			return errNotInteger
-		case db < 0:
-			return errDBRange
-		}
-		r.target.DB = int(db)
-	case command.Auth:
-		if len(r.args) > 3 {
-			return "-ERR syntax error\r\n"
-		}
-		r.target.Auth = true
-		r.target.User, r.target.Password = "", string(r.args[len(r.args)-1])
-		if len(r.args) == 3 {
-			r.target.User = string(r.args[1])
-		}
-	case command.Hello:
-		return s.hello(r)
-	}
-	return ""
-}
-
-// hello reads HELLO [protover [AUTH user password] [SETNAME name]]. What goes to
-// Redis is the bare HELLO 2: the link has authenticated, and the name is ours.
-func (s *Session) hello(r *request) string {
-	if len(r.args) > 1 {
-		version, err := strconv.Atoi(string(r.args[1]))
-		if err != nil {
-			return errHelloSyntax
-		}
-		if version != 2 {
-			return errNoProto
-		}
-	}
-	name, named := "", false
-	for i := 2; i < len(r.args); i++ {
-		switch left := len(r.args) - i - 1; {
-		case strings.EqualFold(string(r.args[i]), "auth") && left >= 2:
-			r.target.Auth = true
-			r.target.User, r.target.Password = string(r.args[i+1]), string(r.args[i+2])
-			i += 2
-		case strings.EqualFold(string(r.args[i]), "setname") && left >= 1:
-			name, named = string(r.args[i+1]), true
-			if !validName(name) {
-				return errClientName
-			}
-			i++
-		default:
-			return "-ERR Syntax error in HELLO option '" + plain(string(r.args[i])) + "'\r\n"
-		}
-	}
-	if named {
-		r.name = &name
-	}
-	r.raw = []byte("*1\r\n$5\r\nHELLO\r\n")
-	return ""
-}
-
-// adopted takes Redis' reply to SELECT, AUTH or HELLO: the session moves only if
-// it is no error.
-func (s *Session) adopted(r *request, frame []byte) {
-	s.barrier = nil
-	if frame[0] == '-' {
-		s.letGo(r)
-		s.answer(r, frame)
-		return
-	}
-	link := r.link
-	r.link = nil
-	s.moveTo(r.target, link)
-	if r.name != nil {
-		s.name = *r.name
-	}
-	if r.info.Verb == command.Hello {
-		frame = withID(frame, s.id)
-	}
-	s.answer(r, frame)
-}
-
-// withID puts the client's own id into HELLO's reply, where the shared upstream
-// connection's stands.
-func withID(frame []byte, id uint64) []byte {
-	const key = "$2\r\nid\r\n:"
-	text := string(frame)
-	i := strings.Index(text, key)
-	if i < 0 {
-		return frame
-	}
-	i += len(key)
-	j := strings.IndexByte(text[i:], '\r')
-	if j < 0 {
-		return frame
-	}
-	return []byte(text[:i] + strconv.FormatUint(id, 10) + text[i+j:])
+	return []byte(replyNil)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"steadis/proxy/command"
 	"steadis/sentinel/topology"
 )
 
@@ -46,6 +47,7 @@ type Options struct {
 	Dial       func(ctx context.Context, network, addr string) (net.Conn, error)
 	MasterName string // Sentinel's name for the master, for error texts
 	Version    string
+	Commands   command.Policy // which commands pass beside the usual ones, and which do not
 
 	Hold            time.Duration // longest time without a master that commands wait for one
 	HoldMaxCommands int           // commands waiting, all clients together

@@ -185,6 +185,21 @@ func (o *output) wrote(b []byte, home *[]byte, err error) bool {
 	return false
 }
 
+// fd returns the number of the connection's file descriptor, -1 if it has none.
+func (o *output) fd() int {
+	sc, ok := o.nc.(syscall.Conn)
+	if !ok {
+		return -1
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return -1
+	}
+	fd := -1
+	_ = raw.Control(func(n uintptr) { fd = int(n) }) // an error: it is closed already
+	return fd
+}
+
 // tryWriter returns a function that writes to nc without ever waiting, or nil if
 // nc is no socket. It must not be called concurrently.
 func tryWriter(nc net.Conn) func([]byte) (int, error) {

@@ -9,13 +9,10 @@ import (
 	"steadis/proxy/upstream"
 )
 
-// subscription is a session's subscribed mode, on a connection pinned to it.
+// subscription is what a session has subscribed to, on its private connection.
 type subscription struct {
-	link  *upstream.Link
-	conn  *upstream.Conn // where the subscriptions are
-	sets  [3]map[string]struct{}
-	moved bool // they are not there after all: send them again
-	open  int  // (un)subscribing requests without their full reply
+	sets [3]map[string]struct{}
+	open int // (un)subscribing requests without their full reply
 }
 
 // empty says whether nothing is subscribed.
@@ -53,31 +50,39 @@ func subscribing(info *command.Info) (k kind, add, ok bool) {
 	return 0, false, false
 }
 
-// advanceSubscribe deals with a pub/sub command while nothing is subscribed.
+// advanceSubscribe deals with a pub/sub command of a client that is not in RESP2's
+// subscribed mode.
 func (s *Session) advanceSubscribe(r *request) bool {
-	_, add, ok := subscribing(r.info)
+	k, add, ok := subscribing(r.info)
 	switch {
 	case !ok:
-		return s.pick(r, s.sharedLink()) // PUBLISH, PUBSUB
+		return s.pickHome(r)
 	case !command.Arity(r.info, len(r.args)):
 		return s.local(r, errArity(r.info.Name))
+	case s.sub != nil:
+		return s.pickSub(r, k, add)
 	case !add:
 		// Nothing is subscribed: Redis says so, once for each name.
 		r.frames = int32(max(1, len(r.args)-1))
 		r.role = roleSubscribe
-		return s.pick(r, s.sharedLink())
+		return s.pickHome(r)
 	case !s.first(r):
 		return false
 	}
-	s.sub = &subscription{link: s.server.pool.Pin(s.ident, s)}
+	s.openSub()
+	return s.pickSub(r, k, add)
+}
+
+// openSub begins the subscribed mode.
+func (s *Session) openSub() {
+	s.sub = &subscription{}
 	for k := range s.sub.sets {
 		s.sub.sets[k] = make(map[string]struct{})
 	}
-	s.sub.link.Keep()
-	return s.advanceSub(r)
+	s.pinned().Keep()
 }
 
-// advanceSub deals with any command in subscribed mode. Only what Redis allows
+// advanceSub deals with any command in RESP2's subscribed mode. Only what Redis allows
 // there is sent; for the rest it must be known first whether the mode is still on.
 func (s *Session) advanceSub(r *request) bool {
 	switch r.info.Verb {
@@ -92,17 +97,17 @@ func (s *Session) advanceSub(r *request) bool {
 		return s.pickSub(r, k, add)
 	}
 	if r.info.Verb == command.Ping && !u.empty() {
-		return s.pick(r, u.link) // its reply has a form of its own there
+		return s.pickPinned(r) // its reply has a form of its own there
 	}
 	if !s.first(r) {
 		return false
 	}
 	switch {
 	case u.empty():
-		s.endSub(u.open == 0)
+		s.endSub()
 		return s.advance(r)
 	case !r.info.Known:
-		return s.pick(r, u.link) // Redis' own words
+		return s.pickPinned(r) // Redis' own words
 	case !command.Arity(r.info, len(r.args)):
 		return s.local(r, errArity(r.info.Name))
 	}
@@ -112,7 +117,7 @@ func (s *Session) advanceSub(r *request) bool {
 // pickSub picks an (un)subscribing command and notes what it will have done.
 func (s *Session) pickSub(r *request, k kind, add bool) bool {
 	u := s.sub
-	if !s.pick(r, u.link) {
+	if !s.pickPinned(r) {
 		return false
 	}
 	if r.role == roleSubscribe {
@@ -182,74 +187,33 @@ func (s *Session) subscribed(r *request, frame []byte, last bool) {
 	s.answer(r, r.reply)
 }
 
-// resubscribe restores the subscriptions on a new connection where no command of
-// the client does it. The confirmations are dropped: the client has had them.
-func (s *Session) resubscribe() {
-	u := s.sub
-	if u == nil || u.conn == nil || s.flight > 0 || len(s.batch) > 0 {
-		return
-	}
-	conn := u.link.Conn()
-	if conn == nil || conn == u.conn && !u.moved {
-		return
-	}
-	s.via = u.link
-	s.restoreSub(conn)
-	n := len(s.calls)
-	err := conn.Send(s.calls)
-	clear(s.calls)
-	s.calls = s.calls[:0]
-	if err == nil { // else the link will tell of the next connection
-		s.restored(conn)
-		s.flight += n
-	}
-}
-
-// restoreSub puts the calls into s.calls that bring a new connection to where
-// the subscriptions were on the former one.
-func (s *Session) restoreSub(conn *upstream.Conn) {
-	u := s.sub
-	if u == nil || s.via != u.link || u.conn == conn && !u.moved {
-		return
-	}
-	conn.Subscribed(true)
-	if u.conn == nil {
-		return // the first one
-	}
-	for k, set := range u.sets {
-		if len(set) == 0 {
-			continue
+// restoreSub subscribes a new connection. The confirmations are dropped: the client
+// has had them.
+func (s *Session) restoreSub() {
+	for k, set := range s.sub.sets {
+		if len(set) > 0 {
+			s.giveBack(pieceSub, len(set), resp.AppendCommand(nil, append([]string{subscribeNames[k]}, sortedNames(set)...)...))
 		}
-		r := &request{s: s, info: resubscribeInfo, role: roleRestore, frames: int32(len(set)), rare: &plainRequest}
-		r.raw = resp.AppendCommand(nil, append([]string{subscribeNames[k]}, sortedNames(set)...)...)
-		s.calls = append(s.calls, r)
 	}
 	s.server.noteResubscribed()
 }
 
-// Push implements upstream.Pinner: a message has come.
+// Push implements upstream.Pinner: something has come that answers no command.
 func (s *Session) Push(l *upstream.Link, frame []byte) upstream.Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dead || s.sub == nil || s.sub.link != l {
+	if s.dead || s.pin == nil || s.pin.link != l {
 		return nil
+	}
+	if s.track != nil && s.track.to != nil && frame[0] == '>' {
+		frame = withNumber(frame, "tracking-redir-broken\r\n:", int64(s.track.to.id))
 	}
 	s.write(frame)
 	return s.soil()
 }
 
-// endSub leaves subscribed mode. With clean, the connection may serve others.
-func (s *Session) endSub(clean bool) {
-	u := s.sub
-	if u == nil {
-		return
-	}
-	s.sub = nil
-	s.waitNoMore(u.link)
-	if conn := u.link.Conn(); clean && conn != nil && conn == u.conn {
-		conn.Subscribed(false)
-		s.server.pool.Unpin(u.link)
-		return
-	}
-	u.link.Close()
-}
+// endSub leaves subscribed mode.
+func (s *Session) endSub() { s.sub = nil }
+
+// fanned says whether the subscriptions are on connections that many share.
+func (u *subscription) fanned() bool { return false }

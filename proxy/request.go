@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"time"
 
 	"steadis/proxy/command"
@@ -12,7 +13,7 @@ type state uint8
 
 const (
 	unsent state = iota // waits for its turn or for a connection
-	sent                // is in flight
+	sent                // is in flight, or with roleElsewhere under way
 	done                // has its reply, which waits for the earlier ones
 )
 
@@ -23,18 +24,26 @@ const (
 	roleCommand   role = iota // its reply goes to the client, nothing else
 	rolePing                  // answered by steadis, at the moment when its turn comes
 	roleGroup                 // a whole MULTI ... EXEC
-	roleAdopt                 // SELECT, AUTH, HELLO: on success the session moves to another link
-	roleTx                    // a command on a pinned connection with MULTI or WATCH
-	roleTxEnd                 // EXEC, DISCARD or UNWATCH there
-	roleBlock                 // a blocking command on a connection of its own
+	roleAdopt                 // SELECT, AUTH, HELLO: on success the session is another identity
+	roleWatch                 // WATCH, UNWATCH
+	roleMulti                 // a MULTI that opens a transaction
+	roleQueued                // whatever comes between that and its end
+	roleTxEnd                 // EXEC, DISCARD
+	roleBlock                 // a blocking command
 	roleSubscribe             // (un)subscribes
+	roleTrack                 // CLIENT TRACKING
+	roleTouch                 // CLIENT NO-TOUCH
+	roleMonitor               // MONITOR
+	roleInfo                  // INFO: steadis has something to add
+	roleScan                  // SCAN and its kin: the cursor belongs to one master
+	roleElsewhere             // answered by a goroutine that looks at other sessions
 	roleRestore               // steadis' own: restores a session's state on a new connection
 )
 
 // request is one command of one client, or one whole transaction, from its
 // arrival to its reply. It belongs to its session: all fields are guarded by the
-// session's lock, but those that AppendWire, Frames, ErrorEnds and Trusted read,
-// which do not change while the request is in flight.
+// session's lock, but those that AppendWire, Frames, ErrorEnds, TakesPush and
+// Trusted read, which do not change while the request is in flight.
 type request struct {
 	s    *Session
 	raw  []byte
@@ -47,6 +56,7 @@ type request struct {
 	refused bool  // steadis refused it: it was not run
 	passed  bool  // dispatch has seen that it was refused
 	doubt   bool  // it was sent before, and may have run (in_doubt: retry)
+	mute    bool  // CLIENT REPLY says that the client gets no reply
 	tries   uint8 // how often a node has said that it did not run
 	frames  int32 // replies that Redis gives
 	got     int32 // replies that the client has
@@ -67,9 +77,14 @@ type rare struct {
 	names   []string          // what an (un)subscribing request added or removed
 	until   time.Time         // a blocking command's own deadline; zero means never
 	again   bool              // a blocking command that has been sent before
-	link    *upstream.Link    // of an adopting or blocking request
+	lastIDs [][]byte          // what the `$` of an XREAD meant when it was first sent
+	link    *upstream.Link    // of an adopting request: the shared link to move to
 	target  upstream.Identity // of an adopting request
 	name    *string           // HELLO SETNAME
+	to      *Session          // of CLIENT TRACKING: who gets the messages
+	local   bool              // inside MULTI: steadis' own answer stands in for Redis'
+	piece   piece             // of a restoring request: what it restores
+	cursor  []byte            // of a scan: as the client sent it
 }
 
 var plainRequest rare
@@ -93,12 +108,41 @@ func (r *request) AppendWire(dst []byte) []byte { return append(dst, r.raw...) }
 func (r *request) Frames() int { return int(r.frames) }
 
 // ErrorEnds implements upstream.Call.
-func (r *request) ErrorEnds() bool { return r.role == roleSubscribe || r.info == resubscribeInfo }
+func (r *request) ErrorEnds() bool {
+	return r.role == roleSubscribe || r.role == roleTxEnd || r.piece == pieceSub
+}
 
-// Trusted implements upstream.Call: the texts of scripts and of commands that
-// steadis does not know prove nothing.
+// TakesPush implements upstream.PushTaker: in RESP3 the replies to SUBSCRIBE and its
+// kin are pushes (Redis 7.0 pubsub.c addReplyPubsubSubscribed).
+func (r *request) TakesPush(frame []byte) bool {
+	switch {
+	case r.role == roleSubscribe, r.role == roleTxEnd, r.piece == pieceSub:
+		return isSubscribed(frame)
+	}
+	return false
+}
+
+// subscribedHeads are how the replies to SUBSCRIBE and its kin begin, after the first
+// byte, which is '*' or '>'.
+var subscribedHeads = [][]byte{
+	[]byte("3\r\n$9\r\nsubscribe\r\n"), []byte("3\r\n$11\r\nunsubscribe\r\n"),
+	[]byte("3\r\n$10\r\npsubscribe\r\n"), []byte("3\r\n$12\r\npunsubscribe\r\n"),
+	[]byte("3\r\n$10\r\nssubscribe\r\n"), []byte("3\r\n$12\r\nsunsubscribe\r\n"),
+}
+
+func isSubscribed(frame []byte) bool {
+	for _, head := range subscribedHeads {
+		if bytes.HasPrefix(frame[1:], head) {
+			return true
+		}
+	}
+	return false
+}
+
+// Trusted implements upstream.Call: the texts of scripts, of modules and of commands
+// that steadis does not know prove nothing.
 func (r *request) Trusted() bool {
-	return r.role == roleGroup || r.role == roleRestore || r.info.Known && !isScript(r.info)
+	return r.role == roleGroup || r.role == roleRestore || r.info.Known && !r.info.Merged && !isScript(r.info)
 }
 
 // Reply implements upstream.Call.

@@ -70,9 +70,7 @@ func TestSameBytesAsRedis(t *testing.T) {
 		{"replica commands", []string{w("ROLE", "OBJECT HELP", "CONFIG GET maxmemory", "DBSIZE", "TYPE k")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, addr := range []string{plain, behind} {
-				newTalk(t, addr).ask("FLUSHALL", "SCRIPT FLUSH")
-			}
+			flushed(t, plain, behind)
 			a, b := newTalk(t, plain), newTalk(t, front)
 			for _, odd := range []string{"inline", "empty frames", "one byte", "POST", "Host", "half frame and fault", "fault in multi", "quit", "subscribe and quit"} {
 				a.odd = a.odd || tt.name == odd
@@ -126,8 +124,7 @@ func TestRandomSequences(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			bad := 0
 			for round := 0; round < 30 && bad < 3; round++ {
-				newTalk(t, plain).ask("FLUSHALL")
-				newTalk(t, behind).ask("FLUSHALL")
+				flushed(t, plain, behind)
 				var chunks []string
 				for range 5 {
 					var cmds []string

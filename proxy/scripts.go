@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"sync"
 
 	"steadis/proxy/command"
@@ -45,6 +47,57 @@ func (c *scripts) note(info *command.Info, args [][]byte) {
 	}
 	c.bodies[string(body)] = struct{}{}
 	c.bytes += len(body)
+}
+
+// body returns the body whose SHA1 digest, in hexadecimal, sha is.
+func (c *scripts) body(sha []byte) (string, bool) {
+	if len(sha) != 2*sha1.Size {
+		return "", false
+	}
+	var want [sha1.Size]byte
+	if _, err := hex.Decode(want[:], sha); err != nil {
+		return "", false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for body := range c.bodies {
+		if sha1.Sum([]byte(body)) == want {
+			return body, true
+		}
+	}
+	return "", false
+}
+
+// heedScript takes a reply for what it says about scripts. False: it is not for the
+// client, because the master has lost a script that this client may rely on; it is
+// loaded, and the command sent again. It did not run.
+func (s *Session) heedScript(r *request, frame []byte) bool {
+	switch r.info.Verb {
+	case command.ScriptFlush:
+		if frame[0] != '-' {
+			s.server.scripts.flush()
+		}
+	case command.ClientUnpause:
+		if frame[0] != '-' {
+			s.server.noteUnpause()
+		}
+	case command.EvalSha, command.EvalShaRO:
+		if r.got++; r.got <= r.skip {
+			return false
+		}
+		if r.tries >= maxTries || len(r.args) < 2 || !resp.IsError(frame, "NOSCRIPT") {
+			return true
+		}
+		body, ok := s.server.scripts.body(r.args[1])
+		if !ok {
+			return true
+		}
+		r.raw = resp.AppendCommandBytes(resp.AppendCommand(nil, "SCRIPT", "LOAD", body), r.args...)
+		r.frames, r.skip, r.got = 2, 1, 0
+		r.tries, r.state, s.next = r.tries+1, unsent, 0
+		return false
+	}
+	return true
 }
 
 // flush forgets all, as SCRIPT FLUSH does.

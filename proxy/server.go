@@ -12,8 +12,10 @@ import (
 	"github.com/tidwall/redcon"
 	"go.uber.org/zap"
 
+	"steadis/proxy/command"
 	"steadis/proxy/hold"
 	"steadis/proxy/resp"
+	"steadis/proxy/roster"
 	"steadis/proxy/upstream"
 )
 
@@ -26,6 +28,9 @@ type Server struct {
 	budget  *resp.Budget
 	metrics *metrics
 	scripts scripts
+	stops   apart
+	table   atomic.Pointer[command.Table] // what is known of commands, with what the master serves
+	policy  *command.Table                // the same without
 	errFull []byte
 
 	started  time.Time
@@ -37,8 +42,9 @@ type Server struct {
 	// mu guards the fields below. A session's lock may be held when it is taken,
 	// never the other way round. No I/O and no callback under it.
 	mu       sync.Mutex
-	sessions map[*Session]struct{}
-	empty    chan struct{} // closed when sessions is empty while draining
+	sessions map[uint64]*Session
+	redirect map[*Session]map[*Session]struct{} // whose invalidation messages go to the key
+	empty    chan struct{}                      // closed when sessions is empty while draining
 	state    State
 }
 
@@ -52,8 +58,14 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, hold: hold.New(limits), budget: resp.NewBudget(o.Limits.QueryMemory),
 		errFull: errFull(o.MasterName, limits), started: time.Now(),
-		lost: make(chan struct{}, 1), sessions: make(map[*Session]struct{}), empty: make(chan struct{}),
+		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), empty: make(chan struct{}),
+		redirect: make(map[*Session]map[*Session]struct{}),
 	}
+	var err error
+	if s.policy, err = command.New(o.Commands); err != nil {
+		return nil, err
+	}
+	s.table.Store(s.policy)
 	// Stall is long: a CLIENT PAUSE WRITE looks the same. limitUnacked is the quick
 	// eye; this one sees what an intermediary acknowledges and drops.
 	s.pool = upstream.NewPool(upstream.Options{
@@ -151,11 +163,12 @@ func serveCommands(conn redcon.Conn, cmd redcon.Command) {
 // welcome makes a session for an accepted connection, or turns it away.
 func (s *Server) welcome(nc net.Conn) *clientConn {
 	out := newOutput(nc, s.o.Limits.Output, s.spawn)
-	sess := newSession(s, s.ids.Add(1), remote(nc), out)
+	sess := newSession(s, s.ids.Add(1), out)
+	sess.addr, sess.laddr = addresses(nc)
 	s.mu.Lock()
 	full := len(s.sessions) >= s.o.Limits.Clients
 	if !full {
-		s.sessions[sess] = struct{}{}
+		s.sessions[sess.id] = sess
 	}
 	s.mu.Unlock()
 	if full {
@@ -170,11 +183,18 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	return &clientConn{Guard: guard, session: sess}
 }
 
-func remote(nc net.Conn) string {
-	if a := nc.RemoteAddr(); a != nil {
-		return a.String()
+// addresses returns the client's address and the one that it has connected to, as
+// Redis shows them.
+func addresses(nc net.Conn) (remote, local string) {
+	r, l := nc.RemoteAddr(), nc.LocalAddr()
+	if r == nil || l == nil {
+		return "", ""
 	}
-	return ""
+	if l.Network() == "unix" {
+		addr := roster.UnixAddr(l.String())
+		return addr, addr
+	}
+	return r.String(), l.String()
 }
 
 // spawn runs f in a goroutine that Serve waits for.
@@ -190,7 +210,7 @@ func (s *Server) spawn(f func()) {
 func (s *Server) forget(sess *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.sessions, sess)
+	delete(s.sessions, sess.id)
 	if len(s.sessions) == 0 && s.draining.Load() {
 		s.closeEmptyLocked()
 	}
@@ -209,10 +229,48 @@ func (s *Server) list() []*Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := make([]*Session, 0, len(s.sessions))
-	for sess := range s.sessions {
+	for _, sess := range s.sessions {
 		all = append(all, sess)
 	}
 	return all
+}
+
+// session returns the session with the id, nil if there is none.
+func (s *Server) session(id uint64) *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id]
+}
+
+// noteRedirect notes that borrower's invalidation messages go to target.
+func (s *Server) noteRedirect(target, borrower *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.redirect[target] == nil {
+		s.redirect[target] = make(map[*Session]struct{})
+	}
+	s.redirect[target][borrower] = struct{}{}
+}
+
+// redirecting returns the sessions whose invalidation messages go to target.
+func (s *Server) redirecting(target *Session) []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]*Session, 0, len(s.redirect[target]))
+	for b := range s.redirect[target] {
+		all = append(all, b)
+	}
+	return all
+}
+
+// forgetRedirect takes an ended session out of what noteRedirect noted.
+func (s *Server) forgetRedirect(sess *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.redirect, sess)
+	for _, borrowers := range s.redirect {
+		delete(borrowers, sess)
+	}
 }
 
 // drain ends every session: idle, blocked and subscribed ones at once, others

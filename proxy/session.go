@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/tidwall/redcon"
 
@@ -20,10 +22,15 @@ import (
 // and the server (kill). None of them ever waits for the client or for Redis
 // under the lock.
 type Session struct {
-	server *Server
-	id     uint64
-	addr   string
-	out    *output
+	server  *Server
+	id      uint64
+	addr    string
+	laddr   string
+	created time.Time
+	out     *output
+
+	// private is the link of pin, for those who may not take this session's lock.
+	private atomic.Pointer[upstream.Link]
 
 	// mu guards all below. It comes first in the lock order: links' and
 	// connections' locks may be taken under it. No I/O and no callback under it.
@@ -46,9 +53,17 @@ type Session struct {
 
 	ident upstream.Identity
 	link  *upstream.Link // the shared link of ident; nil until first used
+	pin   *pin           // the private connection, while there is state that needs one
 	tx    *transaction
 	sub   *subscription
-	name  string
+	track *tracking
+
+	borrowers  []func(upstreamID int64) // wait for the private connection's id in Redis
+	monitoring bool
+	untouched  bool // CLIENT NO-TOUCH ON
+	mute       muting
+	face       face
+	name       string
 
 	void  bool // of the batch at hand a MULTI was refused: what it should have held is, too
 	ended bool // redcon reads no more
@@ -56,8 +71,8 @@ type Session struct {
 	dead  bool // closed; late replies are dropped
 }
 
-func newSession(srv *Server, id uint64, addr string, out *output) *Session {
-	s := &Session{server: srv, id: id, addr: addr, out: out, meanReply: firstMeanReply}
+func newSession(srv *Server, id uint64, out *output) *Session {
+	s := &Session{server: srv, id: id, out: out, meanReply: firstMeanReply, created: srv.now()}
 	out.drained = s.Settle
 	s.room.L = &s.mu
 	return s
@@ -99,8 +114,11 @@ func (s *Session) enqueue(cmd redcon.Command) {
 	if s.dead || s.ended {
 		return
 	}
-	info := command.Lookup(cmd.Args)
+	info := s.server.table.Load().Lookup(cmd.Args)
 	r := &request{s: s, raw: cmd.Raw, args: cmd.Args, info: info, frames: 1, copies: 1, size: int32(len(cmd.Raw)), rare: &plainRequest}
+	if s.mute != 0 || info.Verb == command.ClientReply || info.Verb == command.Reset {
+		r.mute = s.muted(info, cmd.Args)
+	}
 	if info.Class == command.Blocking {
 		if _, d, ok := info.Timeout(cmd.Args); ok && d > 0 {
 			r.own().until = s.server.now().Add(d)
@@ -109,6 +127,7 @@ func (s *Session) enqueue(cmd redcon.Command) {
 	if isScript(info) || info.Verb == command.ScriptLoad {
 		s.server.scripts.note(info, cmd.Args)
 	}
+	s.face.last, s.face.seen, s.face.size = info, s.server.now().UnixNano(), int64(len(cmd.Raw))
 	if s.void {
 		s.server.hold.RefuseAtOnce(hold.Full)
 		s.refuseTail(r)
@@ -147,13 +166,16 @@ func (s *Session) refuseTail(r *request) {
 }
 
 // refusedInfo marks the requests that refuseTail makes.
-var refusedInfo = &command.Info{Name: "refused"}
+var refusedInfo = infoOf("refused")
+
+// infoOf makes the Info of a request that is no client's command.
+func infoOf(name string) *command.Info { return &command.Info{Name: name, Known: true} }
 
 // answer gives r its reply and, as far as it is their turn, writes that and the
 // ones behind it. reply is copied if it has to wait.
 func (s *Session) answer(r *request, reply []byte) {
 	if s.queue.Len() > 0 && *s.queue.At(0) == r {
-		s.write(reply)
+		s.say(r, reply)
 		if !s.dead {
 			s.pop()
 			s.answerReady()
@@ -167,7 +189,7 @@ func (s *Session) answer(r *request, reply []byte) {
 // part writes one of several frames of r's reply, or keeps it until its turn.
 func (s *Session) part(r *request, frame []byte) {
 	if s.queue.Len() > 0 && *s.queue.At(0) == r {
-		s.write(frame)
+		s.say(r, frame)
 		return
 	}
 	r.reply = append(r.reply, frame...)
@@ -186,7 +208,7 @@ func (s *Session) answerReady() {
 			reply = s.pong(r)
 		}
 		for i := int32(0); i < r.copies && !s.dead; i++ {
-			s.write(reply)
+			s.say(r, reply)
 		}
 		switch {
 		case s.dead:
@@ -215,6 +237,13 @@ func (s *Session) pop() {
 	}
 }
 
+// say writes a reply to r, unless the client wants none.
+func (s *Session) say(r *request, reply []byte) {
+	if !r.mute || r.role == roleSubscribe && len(reply) > 0 && reply[0] != '-' {
+		s.write(reply)
+	}
+}
+
 // write queues reply bytes for the client.
 func (s *Session) write(reply []byte) {
 	if len(reply) > 0 && !s.out.add(reply) {
@@ -229,17 +258,28 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	defer s.mu.Unlock()
 	if last {
 		s.flight--
+		if s.barrier == r {
+			s.barrier = nil
+		}
+		if runsScript(r) {
+			s.server.scriptDone()
+		}
 	}
 	s.meanReply += (len(frame) - s.meanReply) / 8
 	if s.dead {
 		return nil
 	}
+	s.deal(r, frame, last)
+	return s.soil()
+}
+
+// deal takes a frame by what its request is for.
+func (s *Session) deal(r *request, frame []byte, last bool) {
 	switch r.role {
 	case roleCommand:
-		if r.info.Verb == command.ScriptFlush && frame[0] != '-' {
-			s.server.scripts.flush()
+		if s.heedScript(r, frame) {
+			s.answer(r, frame)
 		}
-		s.answer(r, frame)
 	case roleGroup:
 		r.reply = append(r.reply, frame...)
 		if last {
@@ -247,15 +287,29 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 		}
 	case roleAdopt:
 		s.adopted(r, frame)
-	case roleTx, roleTxEnd:
-		s.txReplied(r, frame)
+	case roleWatch:
+		s.watched(r, frame)
+	case roleMulti, roleQueued:
+		s.queued(r, frame)
+	case roleTxEnd:
+		s.txEnded(r, frame, last)
 	case roleBlock:
 		s.unblocked(r, frame)
 	case roleSubscribe:
 		s.subscribed(r, frame, last)
+	case roleTrack:
+		s.tracked(r, frame)
+	case roleTouch:
+		s.touched(r, frame)
+	case roleMonitor:
+		s.monitors(r, frame)
+	case roleInfo:
+		s.answer(r, s.withSteadis(r, frame))
+	case roleScan:
+		s.answer(r, taggedCursor(r, s.conn.Epoch(), frame))
 	case roleRestore:
+		s.gaveBack(r, last)
 	}
-	return s.soil()
 }
 
 // soil marks the session as one to be settled; the result is non-nil only for
@@ -273,10 +327,10 @@ func (s *Session) Settle() {
 	s.mu.Lock()
 	s.dirty = false
 	if !s.dead {
-		if s.next < s.queue.Len() {
+		if s.next < s.queue.Len() || s.pin != nil {
 			s.dispatch()
 		}
-		s.resubscribe()
+		s.refresh()
 	}
 	s.mu.Unlock()
 	s.out.flush()

@@ -163,6 +163,20 @@ func (k *talk) want(cmd, want string) {
 	}
 }
 
+// flushed empties servers. It returns once they have answered, however busy the
+// machine is.
+func flushed(t testing.TB, addrs ...string) {
+	t.Helper()
+	for _, addr := range addrs {
+		k := newTalk(t, addr)
+		k.send(wire("FLUSHALL", "SCRIPT FLUSH"))
+		if got, _ := k.take(len("+OK\r\n+OK\r\n"), 10*time.Second); string(got) != "+OK\r\n+OK\r\n" {
+			t.Fatalf("FLUSHALL at %s: %q", addr, got)
+		}
+		k.nc.Close()
+	}
+}
+
 // replies counts the replies at the top level that got has whole.
 func replies(got []byte) (n int) {
 	open := []int{1}

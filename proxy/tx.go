@@ -1,11 +1,7 @@
 package proxy
 
 import (
-	"strconv"
-	"strings"
-
 	"steadis/proxy/command"
-	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
 
@@ -13,12 +9,8 @@ import (
 // master.
 const maxTxLog = 16 << 20
 
-// transaction is a session's WATCH and open MULTI, on a connection pinned to it.
+// transaction is a session's WATCH and open MULTI, on its private connection.
 type transaction struct {
-	link *upstream.Link
-	conn *upstream.Conn // where the state below is; another one must be given it first
-
-	moved   bool // the state is not on conn after all: give it again
 	watched bool // Redis watches keys, or did
 	lost    bool // the connection that watched them is gone: EXEC answers nil
 	multi   bool // Redis has taken the MULTI
@@ -26,14 +18,10 @@ type transaction struct {
 
 	log     []*request // MULTI and what was queued since, with their replies given
 	bytes   int
-	over    bool     // log was too long to be kept
-	queued  int      // commands that Redis has queued
-	selects []choice // the SELECTs among them
-	db      int      // the connection's database, where a SELECT has changed it; else -1
+	over    bool      // log was too long to be kept
+	queued  int       // commands that Redis has queued
+	effects []*effect // of those that do something to the session
 }
-
-// choice is a SELECT that waits for EXEC: as the how-manieth command, and of what.
-type choice struct{ at, db int }
 
 // repeatable says whether the queued commands may run twice.
 func (t *transaction) repeatable() bool {
@@ -45,24 +33,45 @@ func (t *transaction) repeatable() bool {
 	return !t.over
 }
 
-// advanceMulti deals with a transaction's commands while none is open.
-func (s *Session) advanceMulti(r *request) bool {
-	if !command.Arity(r.info, len(r.args)) {
-		return s.pick(r, s.sharedLink()) // Redis has words of its own for EXEC x
+// advanceTransaction deals with a transaction's commands while no MULTI is open.
+func (s *Session) advanceTransaction(r *request) bool {
+	if !command.Arity(r.info, len(r.args)) && r.role != roleGroup {
+		return s.pickHome(r) // Redis has words of its own for EXEC x
 	}
-	if r.role == roleGroup || r.info.Verb == command.Multi && s.gather(r) {
-		return s.pick(r, s.sharedLink())
+	if r.role == roleGroup || r.info.Verb == command.Multi && s.tx == nil && s.gather(r) {
+		return s.pickHome(r)
 	}
 	switch r.info.Verb {
-	case command.Multi, command.Watch:
-		if !s.first(r) {
+	case command.Multi:
+		// What follows waits until Redis has taken it: sent behind a MULTI that is
+		// refused, it would run at once.
+		if !s.pickPinned(r) {
 			return false
 		}
-		s.tx = &transaction{link: s.server.pool.Pin(s.ident, s), db: -1}
-		return s.advanceTx(r)
+		s.openTx()
+		r.role, s.barrier = roleMulti, r
+		return true
+	case command.Watch:
+		if !s.pickPinned(r) {
+			return false
+		}
+		s.openTx()
+		r.role = roleWatch
+		return true
+	case command.Unwatch:
+		if s.tx == nil || !s.pickPinned(r) {
+			return s.tx == nil && s.pickHome(r)
+		}
+		r.role, s.barrier = roleWatch, r
+		return true
 	}
-	// EXEC, DISCARD without MULTI: Redis says so. UNWATCH: there is nothing.
-	return s.pick(r, s.sharedLink())
+	return s.pickHome(r) // EXEC, DISCARD without MULTI: Redis says so
+}
+
+func (s *Session) openTx() {
+	if s.tx == nil {
+		s.tx = &transaction{}
+	}
 }
 
 // gather makes one request of a MULTI, EXEC and what stands between, if all of it
@@ -103,104 +112,92 @@ func (s *Session) gather(multi *request) bool {
 }
 
 // plainInMulti says whether a command queued in MULTI does nothing to the
-// connection when EXEC runs it.
+// connection when EXEC runs it, and steadis has nothing to do with its reply.
 func plainInMulti(info *command.Info) bool {
 	switch info.Class {
 	case command.Read, command.Write, command.Blocking:
-		return true
+		return !info.Alone && info.Verb != command.ScriptFlush && info.Verb != command.EvalSha
 	case command.Session:
 		return info.Verb == command.Ping
 	}
 	return false
 }
 
-// advanceTx deals with any command while a transaction or a WATCH is open.
-func (s *Session) advanceTx(r *request) bool {
+// advanceQueued deals with any command while a MULTI is open.
+func (s *Session) advanceQueued(r *request) bool {
 	t := s.tx
 	if !command.Arity(r.info, len(r.args)) {
 		// Redis' own error, and its own note that the transaction is void.
-		return s.pickTx(r)
+		return s.pickQueued(r)
 	}
 	switch r.info.Verb {
 	case command.Quit:
 		return s.quit(r)
 	case command.Reset:
 		return s.advanceSession(r)
-	case command.Multi:
-		// What follows waits until Redis has taken it: sent behind a MULTI that is
-		// refused, it would run at once.
-		if !s.pickTx(r) {
-			return false
-		}
-		if !t.multi {
-			s.barrier = r
-		}
-		return true
-	case command.Exec, command.Discard, command.Unwatch:
+	case command.Exec, command.Discard:
 		return s.advanceTxEnd(r)
-	case command.Watch:
-		return s.pickTx(r)
-	}
-	if !t.multi {
-		return s.advanceWatching(r)
 	}
 	switch {
-	case r.info.Class == command.Refused, r.info.Class == command.PubSub,
-		r.info.Class == command.Session && r.info.Verb != command.Ping && r.info.Verb != command.Select:
+	case r.info.Class == command.Refused:
 		if !s.first(r) {
 			return false
 		}
 		t.dirty = true
-		return s.local(r, errInside(strings.ReplaceAll(r.info.Name, "|", " ")))
+		return s.local(r, errRefused(r.info))
+	case notInMulti(r, s):
+		if !s.first(r) {
+			return false
+		}
+		t.dirty = true
+		return s.local(r, errInside(displayName(r.info)))
+	case answeredHere(r.info) && !r.local:
+		// Redis queues a PING in its place; what the client gets is steadis' answer.
+		r.own().local = true
+		r.raw = pingCommand
 	}
-	return s.pickTx(r)
+	return s.pickQueued(r)
 }
 
-// pickTx picks r for the transaction's connection.
-func (s *Session) pickTx(r *request) bool {
-	if !s.pick(r, s.tx.link) {
+// notInMulti says whether steadis cannot do inside MULTI what the command asks for.
+func notInMulti(r *request, s *Session) bool {
+	switch r.info.Verb {
+	case command.ClientCapa, command.ClientImportSource, command.ClientMaintNotifications:
+		return true
+	case command.ClientTracking:
+		return redirectAt(r.args) > 0
+	}
+	_, _, sub := subscribing(r.info)
+	return sub && s.sub != nil && s.sub.fanned()
+}
+
+// pickQueued picks r for the transaction's connection.
+func (s *Session) pickQueued(r *request) bool {
+	if !s.pickPinned(r) {
 		return false
 	}
-	r.role = roleTx
+	r.role = roleQueued
 	return true
 }
 
-// advanceWatching deals with a command between WATCH and MULTI.
-func (s *Session) advanceWatching(r *request) bool {
-	switch r.info.Class {
-	case command.Session:
-		switch r.info.Verb {
-		case command.Select:
-			return s.pickTx(r)
-		case command.Auth, command.Hello:
-			return s.local(r, errWatching(r.info.Name))
-		}
-		return s.advanceSession(r)
-	case command.Blocking:
-		return s.advanceBlocking(r)
-	case command.PubSub:
-		return s.local(r, errWatching(r.info.Name))
-	case command.Refused:
-		return s.local(r, errRefused(r.info.Name, r.info.Reason))
-	}
-	return s.pickTx(r)
-}
-
-// advanceTxEnd deals with EXEC, DISCARD and UNWATCH. What follows waits for the
-// reply, because it decides which connection is next.
+// advanceTxEnd deals with EXEC and DISCARD. What follows waits for the reply, because
+// it decides which connection is next.
 func (s *Session) advanceTxEnd(r *request) bool {
 	t := s.tx
-	if r.info.Verb == command.Unwatch && t.multi || r.info.Verb != command.Unwatch && !t.multi {
-		return s.pickTx(r) // queued, or Redis' own error
-	}
-	elsewhere := t.conn != t.link.Conn()
+	elsewhere := s.pin.conn != s.pin.link.Conn()
 	if r.info.Verb == command.Exec && (t.lost || t.dirty || elsewhere && t.over) {
 		return s.execWithout(r)
 	}
-	if !s.pick(r, t.link) {
+	if len(t.effects) > 0 && !s.first(r) {
 		return false
 	}
-	r.role = roleTxEnd
+	if !s.pickPinned(r) {
+		return false
+	}
+	r.role, r.frames, r.reply = roleTxEnd, 1, nil
+	if r.info.Verb == command.Exec {
+		r.frames += s.extraFrames()
+	}
 	s.barrier = r
 	return true
 }
@@ -212,137 +209,94 @@ func (s *Session) execWithout(r *request) bool {
 	if !s.first(r) {
 		return false
 	}
-	reply := errExecAbort
+	reply := []byte(errExecAbort)
 	if s.tx.lost && !s.tx.dirty {
-		reply = replyNilList
+		reply = s.null('*')
 	}
 	s.endTx(false)
-	return s.local(r, []byte(reply))
+	return s.local(r, reply)
 }
 
-// txReplied takes a reply on the transaction's connection.
-func (s *Session) txReplied(r *request, frame []byte) {
-	t := s.tx
-	refused := frame[0] == '-'
-	switch {
-	case r.role == roleTxEnd:
-		s.barrier = nil
-		if r.info.Verb == command.Exec {
-			s.adoptSelects(frame)
+// watched takes the reply to WATCH or UNWATCH.
+func (s *Session) watched(r *request, frame []byte) {
+	if t := s.tx; t != nil && frame[0] != '-' {
+		t.watched = r.info.Verb == command.Watch
+		if !t.watched {
+			s.tx = nil
 		}
-		s.endTx(t.db < 0 && len(t.selects) == 0)
-	case r.info.Verb == command.Multi && !t.multi:
-		s.barrier = nil
-		if !refused {
-			t.multi = true
-			s.logQueued(r, refused)
-		}
-	case t.multi:
-		s.logQueued(r, refused)
-	case refused:
-	case r.info.Verb == command.Watch:
-		t.watched = true
-	case r.info.Verb == command.Select:
-		t.db = atoi(r.args[1])
-		s.moveDB(t.db)
 	}
 	s.answer(r, frame)
 }
 
-// moveDB makes db the database of the session's other links.
-func (s *Session) moveDB(db int) {
-	id := s.ident
-	id.DB = db
-	s.moveTo(id, nil)
-}
-
-// adoptSelects moves the session to the database that the transaction's SELECTs
-// have led to, going by EXEC's reply.
-func (s *Session) adoptSelects(frame []byte) {
-	if len(s.tx.selects) == 0 {
-		return
+// queued takes the reply to MULTI or to a command behind it. A refusal is remembered
+// for a replay too: it voids the transaction, and must again.
+func (s *Session) queued(r *request, frame []byte) {
+	t := s.tx
+	refused := frame[0] == '-'
+	if r.role == roleMulti && !refused {
+		t.multi = true
 	}
-	elements := resp.Elements(frame)
-	for _, c := range s.tx.selects {
-		if c.at < len(elements) && elements[c.at][0] == '+' {
-			s.moveDB(c.db)
+	if t.multi {
+		if r.role == roleQueued && !refused {
+			if actsOnSession(r) {
+				t.effects = append(t.effects, &effect{at: t.queued, r: r})
+			}
+			t.queued++
+		}
+		if t.bytes += len(r.raw); t.bytes > maxTxLog {
+			t.over = true
+		} else {
+			t.log = append(t.log, r)
 		}
 	}
+	s.answer(r, frame)
 }
 
-// logQueued remembers a command inside MULTI for a replay, also one that Redis
-// has refused: the refusal voids the transaction, and must again.
-func (s *Session) logQueued(r *request, refused bool) {
-	t := s.tx
-	if r.info.Verb == command.Select && !refused {
-		t.selects = append(t.selects, choice{t.queued, atoi(r.args[1])})
+// txEnded takes the reply to EXEC or DISCARD.
+func (s *Session) txEnded(r *request, frame []byte, last bool) {
+	if r.frames > 1 {
+		r.reply = append(r.reply, frame...)
+		if frame = r.reply; !last {
+			return
+		}
 	}
-	if r.info.Verb != command.Multi && !refused {
-		t.queued++
-	}
-	if t.bytes += len(r.raw); t.bytes > maxTxLog {
-		t.over = true
+	effects := s.tx.effects
+	s.tx = nil
+	if r.info.Verb == command.Discard || len(effects) == 0 || frame[0] != '*' {
+		s.answer(r, frame)
 		return
 	}
-	t.log = append(t.log, r)
-}
-
-// atoi reads a database number that Redis has taken.
-func atoi(b []byte) int {
-	n, err := strconv.Atoi(string(b))
-	if err != nil {
-		return 0
-	}
-	return n
+	s.execute(r, effects, frame)
 }
 
 // loseWatch notes that conn is not where the keys were watched. True: the batch
 // must be looked at again, for an EXEC in it must not run.
 func (s *Session) loseWatch(conn *upstream.Conn) bool {
 	t := s.tx
-	if t == nil || s.via != t.link || t.conn == nil || t.conn == conn || !t.watched || t.lost {
+	if t == nil || s.pin == nil || s.via != s.pin.link || s.pin.conn == nil || s.pin.conn == conn || !t.watched || t.lost {
 		return false
 	}
 	t.lost = true
 	return true
 }
 
-// restoreTx puts the call in front of the batch that brings a new connection to
-// where the transaction was on the former one.
-func (s *Session) restoreTx(conn *upstream.Conn) {
-	t := s.tx
-	if t == nil || s.via != t.link || t.conn == conn && !t.moved || len(t.log) == 0 && t.db < 0 {
-		return
+// restoreTx brings a new connection to where the transaction was on the former one.
+func (s *Session) restoreTx() {
+	var raw []byte
+	for _, q := range s.tx.log {
+		raw = append(raw, q.raw...)
 	}
-	r := &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(len(t.log)), rare: &plainRequest}
-	if t.db >= 0 {
-		r.raw = resp.AppendCommand(nil, "SELECT", strconv.Itoa(t.db))
-		r.frames++
-	}
-	for _, q := range t.log {
-		r.raw = append(r.raw, q.raw...)
-	}
-	s.calls = append(s.calls, r)
+	s.giveBack(pieceTx, len(s.tx.log), raw)
 }
 
-// restoreInfo and resubscribeInfo are the commands of steadis' own requests.
-var (
-	restoreInfo     = &command.Info{Name: "restore", Known: true}
-	resubscribeInfo = &command.Info{Name: "resubscribe", Known: true}
-)
-
-// endTx ends the transaction. With clean, its connection has no state left and
-// may serve others.
+// endTx ends the transaction. Without clean, Redis does not know that, and the
+// connection is given up.
 func (s *Session) endTx(clean bool) {
-	t := s.tx
-	if t == nil {
+	if s.tx == nil {
 		return
 	}
 	s.tx = nil
-	s.waitNoMore(t.link)
-	if clean {
-		s.server.pool.Unpin(t.link)
-		return
+	if !clean {
+		s.repin()
 	}
-	t.link.Close()
 }

@@ -155,22 +155,30 @@ func (s *Session) refuseAll(why hold.Refusal, reply []byte) {
 
 // localPing says whether r is a PING that steadis answers itself.
 func (s *Session) localPing(r *request) bool {
-	return r.info.Verb == command.Ping && len(r.args) <= 2 && s.tx == nil && s.sub == nil
+	return r.info.Verb == command.Ping && len(r.args) <= 2 && (s.tx == nil || !s.tx.multi) && (s.sub == nil || s.ident.Protocol == 3)
 }
 
 // LinkEvent implements upstream.Waiter.
 func (s *Session) LinkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
+	var tell func()
 	s.mu.Lock()
 	if !s.dead {
 		s.linkEvent(l, e, frame)
+		if e == upstream.Ready && s.pin != nil && s.pin.link == l {
+			tell = s.connected()
+		}
 	}
 	s.mu.Unlock()
+	if tell != nil {
+		tell()
+	}
 	s.out.flush()
 }
 
 func (s *Session) linkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
+	private := s.pin != nil && s.pin.link == l
 	if e == upstream.Down {
-		if s.tx != nil && s.tx.link == l && s.tx.watched {
+		if private && s.tx != nil && s.tx.watched {
 			s.tx.lost = true
 		}
 		return
@@ -179,9 +187,8 @@ func (s *Session) linkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
 	if waited {
 		s.waiting = nil
 	}
-	subscribed := s.sub != nil && s.sub.link == l
 	switch {
-	case !waited && !subscribed:
+	case !waited && !private:
 	case e == upstream.Refused:
 		s.rejected(l, frame)
 	case e == upstream.Expired:
@@ -191,7 +198,7 @@ func (s *Session) linkEvent(l *upstream.Link, e upstream.Event, frame []byte) {
 	case s.gone && waited && s.waitGate != s.server.pool.Gate():
 		s.leaveGone() // there was a hold meanwhile
 	default:
-		s.resubscribe()
+		s.refresh()
 		s.dispatch()
 	}
 }
@@ -207,7 +214,8 @@ func (s *Session) rejected(l *upstream.Link, frame []byte) {
 		s.dispatch()
 		return
 	}
-	if s.sub != nil && s.sub.link == l {
+	private := s.pin != nil && s.pin.link == l
+	if private && s.standing() {
 		// The user may not be here any more: his subscriptions end with him, as
 		// they do when ACL SETUSER or DELUSER takes them away (acl.c).
 		s.refuseAll(hold.Failed, frame)
@@ -216,7 +224,7 @@ func (s *Session) rejected(l *upstream.Link, frame []byte) {
 	}
 	s.replaceLink(l)
 	s.refuseAll(hold.Failed, frame)
-	if s.tx != nil && s.tx.link.Identity() == l.Identity() && !s.dead {
+	if s.tx != nil && private && !s.dead {
 		s.endTx(false)
 	}
 }
@@ -237,12 +245,8 @@ func (s *Session) replaceLink(l *upstream.Link) {
 		s.server.pool.Release(l)
 		s.link = nil
 	}
-	if s.tx != nil && s.tx.link == l {
-		s.tx.link = s.server.pool.Pin(l.Identity(), s)
-	}
-	if s.sub != nil && s.sub.link == l {
-		s.sub.link = s.server.pool.Pin(l.Identity(), s)
-		s.sub.link.Keep()
+	if s.pin != nil && s.pin.link == l {
+		s.repin()
 	}
 	for i := range s.queue.Len() {
 		if r := *s.queue.At(i); r.link == l && r.state == unsent {

@@ -15,6 +15,7 @@ import (
 	"steadis/config"
 	"steadis/proxy"
 	"steadis/proxy/admin"
+	"steadis/proxy/command"
 	"steadis/sentinel"
 	"steadis/sentinel/topology"
 )
@@ -123,6 +124,7 @@ func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registe
 		Log:             log.Named("proxy"),
 		Registry:        registry,
 		MasterName:      c.Master,
+		Commands:        command.Policy{Allow: c.AllowCommands, Deny: c.DenyCommands},
 		Hold:            c.Hold,
 		HoldMaxCommands: c.HoldMaxCommands,
 		HoldMaxBytes:    int64(c.HoldMaxBytes),

@@ -6,7 +6,11 @@
 // EVAL and PUBLISH write without the write flag, PFCOUNT writes with the readonly
 // flag, XREAD blocks only with BLOCK, and nothing tells commands that change the
 // connection's state. It covers Redis 7.0 completely (a test compares it with a
-// real server) and those of Redis 7.2 to 8.4, Valkey 8 and the well-known modules
-// whose nature is certain. What is not in it counts as a write that is never
-// repeated.
+// real server) and those of Redis 7.2 to 8.4, Valkey 8 and 9 and the well-known
+// modules whose nature is certain.
+//
+// A Policy lets refused commands pass and refuses others. Table.With adds what a
+// master serves and the built-in table does not have; there the flags must do, and
+// what they leave in doubt is a write. What neither knows counts as a write that is
+// never repeated.
 package command

@@ -61,6 +61,9 @@ const (
 	ClientCapa
 	ClientImportSource
 	ClientMaintNotifications
+	ClientHelp
+	ClientPause
+	ClientUnpause
 	ClientOther // CLIENT without a subcommand, or with one that the table does not know
 
 	Multi
@@ -88,12 +91,18 @@ const (
 	ScriptExists
 	ScriptFlush
 	ScriptKill
+	ScriptDebug
 	FunctionKill
 
 	XRead
 	XReadGroup
 	Wait
 	WaitAOF
+	Scan // SCAN, HSCAN, SSCAN and ZSCAN: Info.Cursor says where the cursor is
+
+	ServerInfo // INFO
+	Debug
+	Shutdown
 
 	HTTP // POST and Host:, which Redis takes for an attack through a browser: it closes the connection without a reply
 )
@@ -114,9 +123,19 @@ type Info struct {
 	Arity int
 	// Known is false if the table has no such command or subcommand.
 	Known bool
+	// Merged says that it is known from a master's COMMAND only (see Table.With): what
+	// the texts of its errors prove is not known.
+	Merged bool
 	// Reason says, for clients, why a Refused command does not pass: it goes on after
-	// "the command is refused because".
+	// "the command is refused because". A Refused command has no Verb but HTTP.
 	Reason string
+	// Liftable says of a Refused command that Policy.Allow can let it pass.
+	Liftable bool
+	// Cursor is the index of the argument that is a cursor, of a Scan; else 0.
+	Cursor int
+	// Alone says that it must run on a connection of its own, because it stops or
+	// changes that connection, or must overtake what queues on a shared one.
+	Alone bool
 	// NoAuth says that Redis takes it from clients that have not authenticated.
 	NoAuth bool
 	// InSubscribe says that Redis takes it from a RESP2 client that has subscribed.

@@ -33,7 +33,12 @@ var lookups = []struct {
 	{"ECHO x", "echo", Read, VerbNone, true, true},
 	{"ping", "ping", Session, Ping, true, true},
 	{"RANDOMKEY", "randomkey", Read, VerbNone, true, true},
-	{"INFO", "info", Read, VerbNone, true, true},
+	{"INFO", "info", Read, ServerInfo, true, true},
+	{"CLIENT HELP", "client|help", Read, ClientHelp, true, true},
+	{"SCAN 0", "scan", Read, Scan, true, true},
+	{"hscan k 0", "hscan", Read, Scan, true, true},
+	{"SCRIPT DEBUG YES", "script|debug", Refused, VerbNone, false, true},
+	{"SHUTDOWN", "shutdown", Refused, VerbNone, false, true},
 	{"WAIT 1 100", "wait", Blocking, Wait, false, true},
 	{"WAITAOF 1 1 100", "waitaof", Blocking, WaitAOF, false, true},
 	{"BLPOP k 0", "blpop", Blocking, VerbNone, false, true},
@@ -75,6 +80,12 @@ var lookups = []struct {
 	{"json.get k", "json.get", Read, VerbNone, true, true},
 	{"FT.CURSOR READ i 1", "ft.cursor", Write, VerbNone, false, true},
 	{"VADD k VALUES 1 1 e", "vadd", Write, VerbNone, false, true},
+	{"VRANGE k - +", "vrange", Read, VerbNone, true, true},
+	{"FT.HYBRID i", "ft.hybrid", Read, VerbNone, true, true},
+	{"MSETEX 1 k v", "msetex", Write, VerbNone, false, true},
+	{"CLUSTER MIGRATION CANCEL ALL", "cluster|migration", Refused, VerbNone, false, true},
+	{"CLUSTER GETSLOTMIGRATIONS", "cluster|getslotmigrations", Read, VerbNone, true, true},
+	{"DEBUG", "debug", Refused, VerbNone, false, true},
 }
 
 func TestLookup(t *testing.T) {
@@ -108,8 +119,14 @@ func TestTableRules(t *testing.T) {
 		if !i.Known || i.Arity == 0 || i.Class > Refused {
 			t.Errorf("%+v", *i)
 		}
-		if (i.Class == Refused) != (i.Reason != "") {
-			t.Errorf("%s: class %v, reason %q", i.Name, i.Class, i.Reason)
+		if (i.Class == Refused) != (i.Reason != "") || i.Class != Refused && i.Liftable {
+			t.Errorf("%s: class %v, reason %q, liftable %v", i.Name, i.Class, i.Reason, i.Liftable)
+		}
+		if i.Class == Refused && (i.Verb != VerbNone && i.Verb != HTTP || i.Repeatable || i.Alone || i.Cursor != 0) {
+			t.Errorf("%s is refused and still looks as if it might run: %+v", i.Name, *i)
+		}
+		if i.Merged {
+			t.Errorf("%s is built in and marked as merged", i.Name)
 		}
 		if i.Class == Read && !i.Repeatable {
 			t.Errorf("%s is a Read and not repeatable", i.Name)
@@ -155,9 +172,13 @@ var benchLines = map[string][][]byte{
 }
 
 func TestLookupDoesNotAllocate(t *testing.T) {
+	own := mustNew(t, Policy{Allow: []string{"*"}, Deny: []string{"x.foo", "get", "client|setname"}}).With([]Served{{Name: "nosuch"}})
 	for name, line := range benchLines {
 		if n := testing.AllocsPerRun(100, func() { Lookup(line) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
+		}
+		if n := testing.AllocsPerRun(100, func() { own.Lookup(line) }); n != 0 {
+			t.Errorf("%s in a table of its own: %v allocations", name, n)
 		}
 	}
 	blpop := args("BLPOP k 1.5")
@@ -193,8 +214,8 @@ func FuzzLookup(f *testing.F) {
 			t.Errorf("%q: timeout at %d of %v", line, at, d)
 		}
 		for _, at := range LastIDs(a) {
-			if string(a[at]) != "$" {
-				t.Errorf("%q: no $ at %d", line, at)
+			if key := at - StreamCount(a); string(a[at]) != "$" || key < 1 || key >= at {
+				t.Errorf("%q: no $ at %d, or no key at %d", line, at, key)
 			}
 		}
 		if i.Class == Read {

@@ -1,7 +1,14 @@
 package command
 
-// row is a line of the tables: an Info under construction.
-type row struct{ *Info }
+// row is a line of the tables: a command as it is if it passes, and whether it does.
+type row struct {
+	*Info
+	why     string // it is refused because of this, unless the Policy allows it; "": it passes
+	forGood bool   // no Policy allows it
+
+	container bool // it has subcommands; rows sets it
+	words     bool // its first argument is a subcommand, which COMMAND does not tell
+}
 
 // tables are all tables, in no order that matters.
 var tables = [][]row{
@@ -11,7 +18,7 @@ var tables = [][]row{
 }
 
 func newRow(name string, arity int, c Class) row {
-	return row{&Info{Name: name, Arity: arity, Class: c, Known: true}}
+	return row{Info: &Info{Name: name, Arity: arity, Class: c, Known: true}}
 }
 
 // read is a command that never writes.
@@ -44,10 +51,36 @@ func pubsub(name string, arity int, v Verb) row {
 // transaction is a command about MULTI or WATCH.
 func transaction(name string, arity int, v Verb) row { return newRow(name, arity, Transaction).as(v) }
 
-// refused is a command that does not pass, because of reason.
+// refused is a command that does not pass, because of reason. If the Policy lets it,
+// it is a write.
 func refused(name string, arity int, reason string) row {
-	r := newRow(name, arity, Refused)
-	r.Reason = reason
+	r := write(name, arity)
+	r.why = reason
+	return r
+}
+
+// always says that no Policy lifts the refusal.
+func (r row) always() row {
+	r.forGood = true
+	return r
+}
+
+// alone marks what needs a connection of its own.
+func (r row) alone() row {
+	r.Alone = true
+	return r
+}
+
+// scan marks what has a cursor, and where.
+func (r row) scan(cursor int) row {
+	r.Cursor = cursor
+	return r.as(Scan)
+}
+
+// withWords says that the first argument is a subcommand although COMMAND does not
+// tell any.
+func (r row) withWords() row {
+	r.words = true
 	return r
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net"
@@ -11,18 +12,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"steadis/proxy/resp"
 )
 
 // startRedis runs a real redis-server on a Unix socket and returns that and a
 // function that runs redis-cli there.
-func startRedis(t *testing.T) (cli func(args ...string) []byte, socket string) {
+func startRedis(t *testing.T, options ...string) (cli func(args ...string) []byte, socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "steadis-command") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	socket = filepath.Join(dir, "s")
-	server := exec.Command("redis-server", "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "")
+	server := exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", socket, "--dir", dir, "--save", ""}, options...)...)
 	if err := server.Start(); err != nil {
 		t.Fatalf("redis-server is needed: %v", err)
 	}
@@ -189,4 +192,106 @@ func bytesOf(words []string) [][]byte {
 		out = append(out, []byte(w))
 	}
 	return out
+}
+
+// ask sends the commands, of which each is a line, and returns the reply to the
+// last one.
+func ask(t *testing.T, socket string, lines ...string) []byte {
+	t.Helper()
+	conn, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	var reply []byte
+	in := bufio.NewReaderSize(conn, 1<<20)
+	for _, line := range lines {
+		if _, err := conn.Write(resp.AppendCommandBytes(nil, args(line)...)); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		reply = nil
+		var s resp.Scanner
+		for done := false; !done; {
+			if _, err := in.Peek(1); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			b, _ := in.Peek(in.Buffered())
+			n, whole, err := s.Scan(b)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			reply = append(reply, b[:n]...)
+			_, _ = in.Discard(n)
+			done = whole
+		}
+	}
+	return reply
+}
+
+// TestServedByRedis reads COMMAND of the real server in both protocols: it is what
+// its JSON says, all of it is known, and merging it changes nothing.
+func TestServedByRedis(t *testing.T) {
+	cli, socket := startRedis(t)
+	real := parseCommand(t, cli("--json", "COMMAND"))
+	for _, lines := range [][]string{{"COMMAND"}, {"HELLO 3", "COMMAND"}} {
+		served, err := ParseServed(ask(t, socket, lines...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]Served{}
+		for _, s := range served {
+			all[s.Name] = s
+			for _, sub := range s.Subcommands {
+				all[sub.Name] = sub
+			}
+		}
+		if len(all) != len(real) {
+			t.Errorf("%v: %d commands, the JSON has %d", lines, len(all), len(real))
+		}
+		table := standard.With(served)
+		for name, e := range real {
+			s := all[name]
+			slices.Sort(s.Flags)
+			slices.Sort(e.flags)
+			if s.Arity != e.arity || !slices.Equal(s.Flags, e.flags) {
+				t.Errorf("%v: %+v, the JSON has %+v", lines, s, e)
+			}
+			if i := table.Lookup(bytesOf(strings.Split(name, "|"))); !i.Known || i.Merged {
+				t.Errorf("%s: %+v", name, *i)
+			}
+		}
+		unchanged(t, table)
+	}
+}
+
+// TestModesOfRedis gives a real server every command that it has between MULTI and
+// EXEC, and to a RESP2 client that has subscribed: NotQueued and InSubscribe say what
+// it does.
+func TestModesOfRedis(t *testing.T) {
+	cli, socket := startRedis(t, "--enable-debug-command", "yes", "--enable-module-command", "yes")
+	real := parseCommand(t, cli("--json", "COMMAND"))
+	for _, i := range Commands() {
+		e, has := real[i.Name]
+		if !has || i.subcommands != nil {
+			continue
+		}
+		words := strings.Split(i.Name, "|")
+		for len(words) < max(e.arity, -e.arity) {
+			words = append(words, "1")
+		}
+		line := strings.Join(words, " ")
+		i := Lookup(args(line))
+		reply := string(ask(t, socket, "MULTI", line))
+		queued := reply == "+QUEUED\r\n" || strings.HasPrefix(reply, "-ERR Command not allowed inside a transaction")
+		if queued == i.NotQueued {
+			t.Errorf("%s between MULTI and EXEC: NotQueued is %v and the reply is %q", line, i.NotQueued, reply)
+		}
+		reply = string(ask(t, socket, "SUBSCRIBE c", line))
+		if forbidden := strings.Contains(reply, "Can't execute '"); forbidden == i.InSubscribe {
+			t.Errorf("%s while subscribed: InSubscribe is %v and the reply is %q", line, i.InSubscribe, reply)
+		}
+	}
 }

@@ -13,13 +13,13 @@ var hashTable = []row{
 	read("hmget", -3),
 	write("hmset", -4),
 	read("hrandfield", -2),
-	read("hscan", -3),
+	read("hscan", -3).scan(2),
 	write("hset", -4),
 	write("hsetnx", 4),
 	read("hstrlen", 3),
 	read("hvals", 2),
 
-	// Redis 7.4: expiry of fields
+	// Redis 7.4, Valkey 9: expiry of fields
 	write("hexpire", -6),
 	write("hexpireat", -6),
 	write("hpexpire", -6),
@@ -30,7 +30,7 @@ var hashTable = []row{
 	read("hpttl", -5),
 	read("httl", -5),
 
-	// Redis 8.0
+	// Redis 8.0, Valkey 9
 	write("hgetdel", -5),
 	write("hgetex", -5),
 	write("hsetex", -6),
@@ -78,7 +78,7 @@ var setTable = []row{
 	write("spop", -2),
 	read("srandmember", -2),
 	write("srem", -3),
-	read("sscan", -3),
+	read("sscan", -3).scan(2),
 	read("sunion", -2),
 	write("sunionstore", -3),
 }
@@ -116,7 +116,7 @@ var sortedSetTable = []row{
 	read("zrevrangebylex", -4),
 	read("zrevrangebyscore", -4),
 	read("zrevrank", 3),
-	read("zscan", -3),
+	read("zscan", -3).scan(2),
 	read("zscore", 3),
 	read("zunion", -3),
 	write("zunionstore", -4),

@@ -5,22 +5,22 @@ package command
 var connectionTable = []row{
 	session("auth", -2, Auth).noAuth(),
 	session("client", -2, ClientOther),
-	session("client|caching", 3, ClientCaching),
+	session("client|caching", 3, ClientCaching).alone(),
 	session("client|getname", 2, ClientGetName).repeatable(),
 	session("client|getredir", 2, ClientGetRedir).repeatable(),
-	read("client|help", 2),
+	read("client|help", 2).as(ClientHelp),
 	session("client|id", 2, ClientID).repeatable(),
 	session("client|info", 2, ClientInfo).repeatable(),
 	session("client|kill", -3, ClientKill),
 	session("client|list", -2, ClientList).repeatable(),
 	session("client|no-evict", 3, ClientNoEvict),
-	refused("client|pause", -3, stopsTraffic),
+	refused("client|pause", -3, stopsTraffic).as(ClientPause).alone(),
 	session("client|reply", 3, ClientReply),
 	session("client|setname", 3, ClientSetName),
-	session("client|tracking", -3, ClientTracking),
+	session("client|tracking", -3, ClientTracking).alone(),
 	session("client|trackinginfo", 2, ClientTrackingInfo).repeatable(),
 	session("client|unblock", -3, ClientUnblock),
-	refused("client|unpause", 2, stopsTraffic),
+	refused("client|unpause", 2, stopsTraffic).as(ClientUnpause).alone(),
 	read("echo", 2),
 	session("hello", -1, Hello).noAuth(),
 	session("ping", -1, Ping).inSubscribe().repeatable(),
@@ -29,17 +29,17 @@ var connectionTable = []row{
 	session("select", 2, Select),
 
 	// Redis 7.2
-	session("client|no-touch", 3, ClientNoTouch),
+	session("client|no-touch", 3, ClientNoTouch).alone(),
 	session("client|setinfo", 4, ClientSetInfo),
 
 	// Redis 8.2 and Valkey 8
 	session("client|maint_notifications", -2, ClientMaintNotifications),
-	session("client|capa", -3, ClientCapa),
-	session("client|import-source", 3, ClientImportSource),
+	session("client|capa", -3, ClientCapa).alone(),
+	session("client|import-source", 3, ClientImportSource).alone(),
 
 	// Not commands, but Redis knows the words.
-	refused("post", -1, browserAttack).as(HTTP).noAuth(),
-	refused("host:", -1, browserAttack).as(HTTP).noAuth(),
+	refused("post", -1, browserAttack).always().as(HTTP).noAuth(),
+	refused("host:", -1, browserAttack).always().as(HTTP).noAuth(),
 }
 
 // transactionTable is transactions.
@@ -84,17 +84,17 @@ var scriptTable = []row{
 	read("function|dump", 2),
 	write("function|flush", -2),
 	read("function|help", 2),
-	write("function|kill", 2).as(FunctionKill),
+	write("function|kill", 2).as(FunctionKill).alone(),
 	read("function|list", -2),
 	write("function|load", -3),
 	write("function|restore", -3),
 	read("function|stats", 2),
 	write("script", -2),
-	refused("script|debug", 3, takesConnection),
+	refused("script|debug", 3, takesConnection).as(ScriptDebug).alone(),
 	read("script|exists", -3).as(ScriptExists),
 	write("script|flush", -2).as(ScriptFlush),
 	read("script|help", 2),
-	write("script|kill", 2).as(ScriptKill),
+	write("script|kill", 2).as(ScriptKill).alone(),
 	write("script|load", 3).as(ScriptLoad).repeatable(),
 
 	// Valkey 8

@@ -29,7 +29,7 @@ var stringTable = []row{
 	// Redis 8.4, Valkey 9
 	write("delex", -2),
 	write("delifeq", 3),
-	write("msetex", -2),
+	write("msetex", -4),
 	read("digest", 2),
 }
 
@@ -60,7 +60,7 @@ var keyTable = []row{
 	write("rename", 3),
 	write("renamenx", 3),
 	write("restore", -4),
-	read("scan", -2),
+	read("scan", -2).scan(1),
 	write("sort", -2).readIf(without("store")),
 	read("sort_ro", -2),
 	read("touch", -2),

@@ -33,11 +33,11 @@ var serverTable = []row{
 	write("config|rewrite", 2),
 	write("config|set", -4),
 	read("dbsize", 1),
-	refused("debug", -2, stopsMaster),
+	refused("debug", -2, stopsMaster).as(Debug).alone().withWords(),
 	refused("failover", -1, sentinelOwns),
 	write("flushall", -1),
 	write("flushdb", -1),
-	read("info", -1),
+	read("info", -1).as(ServerInfo),
 	read("lastsave", 1),
 	write("latency", -2),
 	read("latency|doctor", 2),
@@ -61,14 +61,14 @@ var serverTable = []row{
 	refused("module|load", -3, loadsCode),
 	refused("module|loadex", -3, loadsCode),
 	refused("module|unload", 3, loadsCode),
-	session("monitor", 1, Monitor),
-	refused("psync", -3, replicates),
-	refused("replconf", -1, replicates),
+	session("monitor", 1, Monitor).alone(),
+	refused("psync", -3, replicates).always(),
+	refused("replconf", -1, replicates).always(),
 	refused("replicaof", 3, sentinelOwns),
 	write("restore-asking", -4),
 	read("role", 1),
 	write("save", 1),
-	refused("shutdown", -1, stopsMaster),
+	refused("shutdown", -1, stopsMaster).as(Shutdown).alone(),
 	refused("slaveof", 3, sentinelOwns),
 	write("slowlog", -2),
 	read("slowlog|get", -2),
@@ -76,15 +76,15 @@ var serverTable = []row{
 	read("slowlog|len", 2),
 	write("slowlog|reset", 2),
 	write("swapdb", 3),
-	refused("sync", 1, replicates),
+	refused("sync", 1, replicates).always(),
 	read("time", 1),
 
 	// Valkey 8.1
 	write("commandlog", -2),
-	read("commandlog|get", -2),
+	read("commandlog|get", -4),
 	read("commandlog|help", 2),
-	read("commandlog|len", -2),
-	write("commandlog|reset", -2),
+	read("commandlog|len", -3),
+	write("commandlog|reset", -3),
 }
 
 // clusterTable is Redis Cluster. Its questions pass, and Redis answers that cluster
@@ -125,4 +125,11 @@ var clusterTable = []row{
 	// Redis 7.2, 8.2 and Valkey 8
 	read("cluster|myshardid", 2),
 	read("cluster|slot-stats", -2),
+
+	// Redis 8.4, Valkey 9
+	refused("cluster|migration", -4, clusterWrite),
+	refused("cluster|cancelslotmigrations", 2, clusterWrite),
+	refused("cluster|flushslot", -3, clusterWrite),
+	read("cluster|getslotmigrations", 2),
+	refused("cluster|migrateslots", -4, clusterWrite),
 }

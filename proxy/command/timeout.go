@@ -68,11 +68,14 @@ func FormatTimeout(i *Info, d time.Duration) []byte {
 	return b
 }
 
+// longestNumber is more digits than a number of seconds needs.
+const longestNumber = 32
+
 // parseSeconds reads seconds as a decimal number, as Redis 7.0 timeout.c
 // getTimeoutFromObjectOrReply does. Redis takes other notations as well, and so it
 // may take what this does not.
 func parseSeconds(b []byte) (time.Duration, bool) {
-	if len(b) == 0 || len(b) > longestName {
+	if len(b) == 0 || len(b) > longestNumber {
 		return 0, false
 	}
 	for _, c := range b {

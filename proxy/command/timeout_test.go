@@ -101,5 +101,8 @@ func TestLastIDs(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%q: %v, not %v", c.line, got, c.want)
 		}
+		if n := StreamCount(args(c.line)); got != nil && (n == 0 || got[0]-n < 1) {
+			t.Errorf("%q: %d streams", c.line, n)
+		}
 	}
 }

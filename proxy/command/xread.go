@@ -54,6 +54,16 @@ func LastIDs(args [][]byte) []int {
 	return at
 }
 
+// StreamCount returns how many streams an XREAD names: the key of the id at index i is
+// at i minus that. 0 if the arguments are wrong.
+func StreamCount(args [][]byte) int {
+	first := parseXRead(args).streams
+	if first == 0 || (len(args)-first)%2 != 0 {
+		return 0
+	}
+	return (len(args) - first) / 2
+}
+
 // is compares without regard to case; word is in lower case.
 func is(arg []byte, word string) bool {
 	if len(arg) != len(word) {

@@ -35,8 +35,8 @@ type Call interface {
 	AppendWire(dst []byte) []byte
 	// Frames returns how many reply frames end the call, at least 1.
 	Frames() int
-	// ErrorEnds says that an error as the first frame is the only one, whatever
-	// Frames said: SUBSCRIBE a b has two replies, or one error.
+	// ErrorEnds says that an error, or a null, as the first frame is the only one,
+	// whatever Frames said: SUBSCRIBE a b has two replies, or one error.
 	ErrorEnds() bool
 	// Trusted says that an error reply's prefix is Redis' own word. A script can
 	// return any text as an error, so READONLY from one proves nothing about the
@@ -48,6 +48,12 @@ type Call interface {
 	Reply(frame []byte, last bool) Owner
 	// Lost says that no (further) reply will come. The result is as Reply's.
 	Lost(fate Fate) Owner
+}
+
+// PushTaker is a Call that RESP3 pushes may answer: SUBSCRIBE, and an EXEC with one
+// in it. All other pushes go to the link's owner.
+type PushTaker interface {
+	TakesPush(frame []byte) bool
 }
 
 // Owner is who stands behind calls, a client.

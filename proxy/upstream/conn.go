@@ -38,9 +38,12 @@ const (
 // last, so that it knows what was written when it gives the calls their fate.
 type Conn struct {
 	nc         net.Conn
-	generation uint64
+	origin     Origin
+	clientID   int64                    // what CLIENT ID says of it; 0 if it was not asked or may not ask
 	push       func(frame []byte) Owner // takes frames that answer no call
-	subscribed atomic.Bool              // the connection may get frames that answer no call
+	subscribed atomic.Bool              // RESP2: the connection may get messages
+	resp3      atomic.Bool              // it speaks RESP3: pushes may come
+	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
 	done       chan struct{}            // closed when readLoop has read the last frame
@@ -79,12 +82,23 @@ type entry struct {
 // hugeCall is the size of a call that is too large for its field.
 const hugeCall = math.MaxInt32
 
-func newConn(nc net.Conn, generation uint64, push func([]byte) Owner, onEnd func(*Conn, error)) *Conn {
-	return &Conn{
-		nc: nc, generation: generation, push: push, onEnd: onEnd,
+// Origin says which master a connection was made to: in whose reign.
+type Origin struct {
+	Generation uint64 // how many masters this process has followed
+	Epoch      uint64 // Sentinel's config epoch, the same for every process
+}
+
+func newConn(g greeted, origin Origin, push func([]byte) Owner, onEnd func(*Conn, error)) *Conn {
+	c := &Conn{
+		nc: g.nc, origin: origin, clientID: g.clientID, push: push, onEnd: onEnd,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), wrote: make(chan struct{}),
 	}
+	c.resp3.Store(g.resp3)
+	return c
 }
+
+// noPush is for connections on which nobody waits for what answers no call.
+func noPush([]byte) Owner { return nil }
 
 // start starts the connection's goroutines, counted in wg.
 func (c *Conn) start(wg *sync.WaitGroup, bufferSize int) {
@@ -94,7 +108,14 @@ func (c *Conn) start(wg *sync.WaitGroup, bufferSize int) {
 }
 
 // Generation returns the generation of the master that the connection was made under.
-func (c *Conn) Generation() uint64 { return c.generation }
+func (c *Conn) Generation() uint64 { return c.origin.Generation }
+
+// Epoch returns Sentinel's config epoch of the master that the connection was made to.
+func (c *Conn) Epoch() uint64 { return c.origin.Epoch }
+
+// ClientID returns what CLIENT ID says of a pinned link's connection, or 0 if the
+// user may not ask.
+func (c *Conn) ClientID() int64 { return c.clientID }
 
 // Send queues calls contiguously, in order, all or none. It never blocks. It
 // returns ErrNotSent if the connection takes no calls now.
@@ -130,6 +151,13 @@ func (c *Conn) usable() bool {
 // Subscribed says whether the connection is in subscribed mode, in which frames
 // come that answer no call. It is set before the first SUBSCRIBE is sent.
 func (c *Conn) Subscribed(yes bool) { c.subscribed.Store(yes) }
+
+// Speaks says which protocol a HELLO that was sent over the connection has led to.
+func (c *Conn) Speaks(protocol int) { c.resp3.Store(protocol == 3) }
+
+// Monitoring says that the connection shows what MONITOR shows, in frames that answer
+// no call. It is set before MONITOR is sent.
+func (c *Conn) Monitoring() { c.monitoring.Store(true) }
 
 // clean says whether the connection takes calls and has none in flight.
 func (c *Conn) clean() bool {

@@ -32,7 +32,7 @@ func onWire(t *testing.T, wrap func(net.Conn) net.Conn, f func(t *testing.T, w *
 			near = wrap(near)
 		}
 		w := &wire{t: t, peer: far, br: bufio.NewReader(far)}
-		w.conn = newConn(near, 7, w.push, func(_ *Conn, err error) { w.ends = err; w.note("end") })
+		w.conn = newConn(greeted{nc: near}, Origin{Generation: 7}, w.push, func(_ *Conn, err error) { w.ends = err; w.note("end") })
 		var wg sync.WaitGroup
 		w.conn.start(&wg, 16)
 		f(t, w)
@@ -223,7 +223,7 @@ func TestConnClosedBeforeItWrote(t *testing.T) {
 		near, far := fake.Pipe()
 		defer far.Close()
 		var r record
-		c := newConn(near, 1, nil, func(*Conn, error) {})
+		c := newConn(greeted{nc: near}, Origin{Generation: 1}, noPush, func(*Conn, error) {})
 		if err := c.Send(r.calls("a", "b")); err != nil {
 			t.Fatal(err)
 		}
@@ -382,12 +382,12 @@ func TestConnPushesAreOfSubscribedConnections(t *testing.T) {
 	})
 }
 
-func TestIsPush(t *testing.T) {
+func TestIsMessage(t *testing.T) {
 	for frame, want := range map[string]bool{
-		"*3\r\n$7\r\nmessage\r\n": true, "*4\r\n$8\r\npmessage\r\n": true, "*3\r\n$8\r\nsmessage\r\n": true, ">1\r\n": true,
+		"*3\r\n$7\r\nmessage\r\n": true, "*4\r\n$8\r\npmessage\r\n": true, "*3\r\n$8\r\nsmessage\r\n": true, ">1\r\n": false,
 		"*3\r\n$9\r\nsubscribe\r\n": false, "*4\r\n$7\r\nmessage\r\n": false, "+message\r\n": false, "*3\r\n": false,
 	} {
-		if got := isPush([]byte(frame)); got != want {
+		if got := isMessage([]byte(frame)); got != want {
 			t.Errorf("%q: %v", frame, got)
 		}
 	}

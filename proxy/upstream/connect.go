@@ -31,11 +31,11 @@ func (l *Link) connect() {
 		if gate.Generation != last {
 			attempt, last = 0, gate.Generation
 		}
-		nc, err := l.pool.dial(gate, l.id)
+		g, err := l.pool.dial(gate, l.Identity(), l.pinned)
 		var rejected *Rejected
 		switch {
 		case err == nil:
-			if l.attach(newConn(nc, gate.Generation, l.push, l.connEnded), gate) {
+			if l.attach(newConn(g, gate.Origin, l.push, l.connEnded), gate) {
 				return
 			}
 		case errors.As(err, &rejected):

@@ -35,10 +35,10 @@ import (
 // Calls and waiters are told once the locks are let go, as their owners may come
 // back at once.
 type Gate struct {
-	Open       bool
-	Out        bool // closed for longer than the hold time: nobody waits any more
-	Addr       string
-	Generation uint64
+	Open bool
+	Out  bool // closed for longer than the hold time: nobody waits any more
+	Addr string
+	Origin
 
 	// ctx ends when the gate is replaced: dials under it, and pauses between dials,
 	// are of no use then.
@@ -58,20 +58,21 @@ func (p *Pool) move(g Gate) { p.gate.Swap(p.newGate(g)).end() }
 // What is in flight is still answered.
 func (p *Pool) Close() {
 	old := p.gate.Load()
-	p.move(Gate{Out: old.Out, Addr: old.Addr, Generation: old.Generation})
+	p.move(Gate{Out: old.Out, Addr: old.Addr, Origin: old.Origin})
 	for _, l := range p.links() {
 		l.pause()
 	}
 }
 
-// Open lets commands go to addr, the master of generation. Connections of other
-// generations are given up first; their calls in flight are Lost.
-func (p *Pool) Open(addr string, generation uint64) {
+// Open lets commands go to addr, the master of generation, which Sentinel announces
+// with the config epoch. Connections of other generations are given up first; their
+// calls in flight are Lost.
+func (p *Pool) Open(addr string, generation, epoch uint64) {
 	if old := p.gate.Load(); old.Open && old.Generation != generation {
 		p.Close() // or a link not yet visited would send to the former master
 	}
 	p.Retire(generation)
-	p.move(Gate{Open: true, Addr: addr, Generation: generation})
+	p.move(Gate{Open: true, Addr: addr, Origin: Origin{generation, epoch}})
 	for _, l := range p.links() {
 		l.wake(generation)
 	}
@@ -88,7 +89,7 @@ func (p *Pool) Retire(generation uint64) {
 // were never answered, need wait no longer. The gate must be closed.
 func (p *Pool) GiveUp() {
 	old := p.gate.Load()
-	p.move(Gate{Out: true, Addr: old.Addr, Generation: old.Generation})
+	p.move(Gate{Out: true, Addr: old.Addr, Origin: old.Origin})
 	for _, l := range p.links() {
 		l.expire()
 	}
@@ -138,7 +139,7 @@ func (l *Link) retire(generation uint64) {
 // closed.
 func (l *Link) retireLocked(generation uint64) *Conn {
 	c := l.conn.Load()
-	if c == nil || c.generation == generation {
+	if c == nil || c.origin.Generation == generation {
 		return nil
 	}
 	l.conn.Store(nil)

@@ -21,7 +21,8 @@ type Identity struct {
 	Password string
 	Auth     bool // false: the connection does not authenticate
 	DB       int
-	Protocol int // 2 or 3; 0 means 2
+	Protocol int    // 2 or 3; 0 means 2
+	Name     string // what CLIENT SETNAME gives a pinned link's connection; empty for shared ones
 }
 
 // Rejected is Redis' own refusal of an identity: a wrong password, a database
@@ -45,14 +46,23 @@ var (
 // step is one command of a handshake and how its reply is read: nil to go on.
 type step struct {
 	args  []string
-	check func(frame []byte) error
+	check func(g *greeted, frame []byte) error
+}
+
+// greeted is a connection whose handshake is through, and what was learnt by it.
+type greeted struct {
+	nc        net.Conn
+	clientID  int64 // 0 unless it was asked and answered
+	resp3     bool  // the connection speaks RESP3
+	needsAuth bool  // the node takes no commands from this identity before AUTH
 }
 
 // handshake lists what makes a fresh connection one of this identity's, and then
 // asks the node whether it is a master (ROLE) that answers (PING). PING comes
 // last: alone among these it is refused while the node loads (Redis 7.0
-// commands: AUTH, HELLO, SELECT and ROLE carry the flag "loading", PING does not).
-func (id Identity) handshake() []step {
+// commands: AUTH, HELLO, SELECT, CLIENT and ROLE carry the flag "loading", PING does
+// not). A pinned connection gets its client's name and tells its own id.
+func (id Identity) handshake(pinned bool) []step {
 	var steps []step
 	auth := []string{"AUTH", id.Password}
 	if id.User != "" {
@@ -63,12 +73,18 @@ func (id Identity) handshake() []step {
 		if id.Auth {
 			hello = append(hello, "AUTH", cmpOr(id.User, "default"), id.Password)
 		}
-		steps = append(steps, step{hello, checkAccepted})
+		steps = append(steps, step{hello, checkHello3})
 	} else if id.Auth {
 		steps = append(steps, step{auth, checkAccepted})
 	}
 	if id.DB != 0 {
 		steps = append(steps, step{[]string{"SELECT", strconv.Itoa(id.DB)}, checkAccepted})
+	}
+	if pinned && id.Name != "" {
+		steps = append(steps, step{[]string{"CLIENT", "SETNAME", id.Name}, checkNothing})
+	}
+	if pinned {
+		steps = append(steps, step{[]string{"CLIENT", "ID"}, noteClientID})
 	}
 	return append(steps, step{[]string{"ROLE"}, checkRole}, step{[]string{"PING"}, checkPing})
 }
@@ -80,7 +96,7 @@ func cmpOr(s, or string) string {
 	return s
 }
 
-func checkAccepted(frame []byte) error {
+func checkAccepted(_ *greeted, frame []byte) error {
 	if frame[0] != '-' {
 		return nil
 	}
@@ -90,9 +106,24 @@ func checkAccepted(frame []byte) error {
 	return &Rejected{Frame: bytes.Clone(frame)}
 }
 
+func checkHello3(g *greeted, frame []byte) error {
+	g.resp3 = frame[0] != '-'
+	return checkAccepted(g, frame)
+}
+
+// checkNothing is for what a user may be forbidden to do without harm.
+func checkNothing(*greeted, []byte) error { return nil }
+
+func noteClientID(g *greeted, frame []byte) error {
+	if frame[0] == ':' {
+		g.clientID, _ = strconv.ParseInt(string(bytes.TrimSpace(frame[1:])), 10, 64)
+	}
+	return nil
+}
+
 // checkRole reads ROLE's first element. A user who may not ask (NOAUTH, NOPERM)
 // is no fault of the node: the control plane has verified it.
-func checkRole(frame []byte) error {
+func checkRole(_ *greeted, frame []byte) error {
 	if frame[0] == '-' {
 		return checkNode(frame)
 	}
@@ -102,8 +133,9 @@ func checkRole(frame []byte) error {
 	return nil
 }
 
-func checkPing(frame []byte) error {
+func checkPing(g *greeted, frame []byte) error {
 	if frame[0] == '-' {
+		g.needsAuth = resp.IsError(frame, "NOAUTH")
 		return checkNode(frame)
 	}
 	return nil
@@ -125,26 +157,39 @@ func checkNode(frame []byte) error {
 	return nil
 }
 
-// greet runs the handshake on a connection that was made just now, within ctx.
-// It returns a *Rejected, ErrNotMaster, ErrLoading, or an error of the network.
-func greet(ctx context.Context, nc net.Conn, id Identity) error {
-	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+// greetAt connects to addr, runs the handshake within ctx, and returns once the node
+// has proved to be a master that answers, or with a *Rejected, ErrNotMaster,
+// ErrLoading or an error of the network.
+func greetAt(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), addr string, steps []step) (greeted, error) {
+	nc, err := dial(ctx, "tcp", addr)
+	if err != nil {
+		return greeted{}, err
+	}
+	g := greeted{nc: nc}
+	if err := g.greet(ctx, steps); err != nil {
+		nc.Close()
+		return greeted{}, err
+	}
+	return g, nil
+}
+
+func (g *greeted) greet(ctx context.Context, steps []step) error {
+	stop := context.AfterFunc(ctx, func() { g.nc.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	steps := id.handshake()
 	var out []byte
 	for _, s := range steps {
 		out = resp.AppendCommand(out, s.args...)
 	}
-	if _, err := nc.Write(out); err != nil {
+	if _, err := g.nc.Write(out); err != nil {
 		return err
 	}
-	frames := frameReader{br: bufio.NewReaderSize(nc, 512)}
+	frames := frameReader{br: bufio.NewReaderSize(g.nc, 512)}
 	for _, s := range steps {
 		frame, err := frames.next()
 		if err != nil {
 			return fmt.Errorf("upstream: no answer to %s: %w", s.args[0], err)
 		}
-		if err := s.check(frame); err != nil {
+		if err := s.check(g, frame); err != nil {
 			return err
 		}
 	}

@@ -53,7 +53,6 @@ const (
 // pinned to one.
 type Link struct {
 	pool   *Pool
-	id     Identity
 	pinned bool
 
 	conn atomic.Pointer[Conn] // nil while there is none
@@ -62,8 +61,9 @@ type Link struct {
 	// mu guards the fields below. Order: a client's lock, then mu, then the
 	// connection's. No I/O and no callback under it.
 	mu         sync.Mutex
-	owner      Pinner // of a pinned link; nil while it is idle
-	keep       bool   // reconnect without being asked, and tell the owner
+	id         Identity // changes only by Become
+	owner      Pinner   // of a pinned link; nil while it is idle
+	keep       bool     // reconnect without being asked, and tell the owner
 	waiters    []place
 	connecting bool      // connect runs
 	closed     bool      // for good
@@ -78,7 +78,20 @@ type place struct {
 }
 
 // Identity returns as whom, where and how the link's commands run.
-func (l *Link) Identity() Identity { return l.id }
+func (l *Link) Identity() Identity {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.id
+}
+
+// Become says that the connection of a pinned link has another identity from now on,
+// because its owner has sent SELECT, AUTH or HELLO over it. The next connection gets
+// it by its handshake.
+func (l *Link) Become(id Identity) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.id = id
+}
 
 // New says whether the link has never had a connection.
 func (l *Link) New() bool { return !l.made.Load() }

@@ -27,12 +27,12 @@ func TestLinkServesWaitersInOrder(t *testing.T) {
 		l.Await(gone)
 		l.Forget(gone)
 		l.Forget(gone)
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		r.want(t, "1 ready", "2 ready", "3 ready", "4 ready")
 		r.await(l, "5", Usable)
 		r.pool.Close()
 		r.await(l, "6", Queued)
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		r.want(t, "6 ready")
 		if n := r.net.Dials("a:1"); n != 1 {
 			t.Errorf("%d dials; a gate that opens again keeps its connections", n)
@@ -42,7 +42,7 @@ func TestLinkServesWaitersInOrder(t *testing.T) {
 		r.pool.GiveUp()
 		r.want(t, "7 expired")
 		r.await(l, "8", Over)
-		r.pool.Open("b:1", 2)
+		r.pool.Open("b:1", 2, 0)
 		r.connected(l)
 		l.Close()
 		r.await(l, "9", Gone)
@@ -52,12 +52,12 @@ func TestLinkServesWaitersInOrder(t *testing.T) {
 func TestLinkMovesToTheNewMaster(t *testing.T) {
 	inRig(t, Options{}, nil, func(t *testing.T, r *rig) {
 		l := r.pool.Shared(nobody, 0)
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		old := r.connected(l)
 		r.a.HoldReplies()
 		l.Send(r.ping("lost"))
 		synctest.Wait()
-		r.pool.Open("b:1", 2)
+		r.pool.Open("b:1", 2, 0)
 		r.want(t, "lost in_doubt")
 		if c := r.connected(l); c == old || c.Generation() != 2 || old.usable() {
 			t.Error("the former master's connection is in use")
@@ -71,7 +71,7 @@ func TestLinkEveryWaiterHasTheWholeWindow(t *testing.T) {
 	o := Options{Window: 10 * time.Second, Trouble: func(uint64, error) {}}
 	inRig(t, o, nil, func(t *testing.T, r *rig) {
 		l := r.pool.Shared(nobody, 0)
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		r.connected(l)
 		r.a.Disconnect()
 		r.a.Loading(true)
@@ -97,7 +97,7 @@ func TestLinkRefusedIdentity(t *testing.T) {
 		r.b.Require("bob", "x")
 		alice := Identity{User: "alice", Password: "secret", Auth: true}
 		r.a.Require("alice", "secret")
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		shared := r.pool.Shared(alice, 0)
 		kept, queued, plain := r.pool.Pin(alice, r.waiter("kept")), r.pool.Pin(alice, r.waiter("queued")), r.pool.Pin(alice, r.waiter("plain"))
 		for _, l := range []*Link{shared, kept, queued, plain} {
@@ -110,7 +110,7 @@ func TestLinkRefusedIdentity(t *testing.T) {
 		}
 		r.pool.Close()
 		queued.Await(queued.owner)
-		r.pool.Open("b:1", 2)
+		r.pool.Open("b:1", 2, 0)
 		synctest.Wait()
 		heard := map[string]int{}
 		for _, line := range r.lines {
@@ -137,10 +137,10 @@ func TestLinkRefusedIdentity(t *testing.T) {
 // TestLinkRefusalOfAFormerMaster does not count.
 func TestLinkRefusalOfAFormerMaster(t *testing.T) {
 	inRig(t, Options{}, nil, func(t *testing.T, r *rig) {
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		gate := r.pool.Gate()
 		l := r.pool.Shared(nobody, 0)
-		r.pool.Open("b:1", 2)
+		r.pool.Open("b:1", 2, 0)
 		if l.reject(&Rejected{Frame: []byte("-WRONGPASS\r\n")}, gate) {
 			t.Error("the word of the former master closed the link")
 		}
@@ -152,14 +152,14 @@ func TestLinkKeptOwnerIsToldOfExpiry(t *testing.T) {
 	inRig(t, Options{}, nil, func(t *testing.T, r *rig) {
 		l := r.pool.Pin(nobody, r.waiter("o"))
 		l.Keep()
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		r.want(t, "o ready")
 		r.pool.Close()
 		r.pool.GiveUp()
 		synctest.Wait()
 		slices.Sort(r.lines) // either may be first
 		r.want(t, "o down", "o expired")
-		r.pool.Open("b:1", 2)
+		r.pool.Open("b:1", 2, 0)
 		r.want(t, "o ready")
 		r.b.Disconnect()
 		synctest.Wait()
@@ -174,11 +174,11 @@ func TestLinkKeptOwnerIsToldOfExpiry(t *testing.T) {
 // shuts must not stay open.
 func TestPauseWaitsForAttach(t *testing.T) {
 	p := NewPool(Options{Timeout: time.Second, Window: time.Second})
-	p.Open("nowhere:1", 1)
+	p.Open("nowhere:1", 1, 0)
 	l := p.Shared(nobody, 0)
 	near, far := fake.Pipe()
 	defer far.Close()
-	c := newConn(near, 1, nil, func(*Conn, error) {})
+	c := newConn(greeted{nc: near}, Origin{Generation: 1}, noPush, func(*Conn, error) {})
 	l.mu.Lock() // as attach, which has seen the open gate
 	var done atomic.Bool
 	var wg sync.WaitGroup
@@ -205,7 +205,7 @@ func TestPauseWaitsForAttach(t *testing.T) {
 func TestDialsToAFormerMasterEndWhenTheGateMoves(t *testing.T) {
 	inRig(t, Options{}, nil, func(t *testing.T, r *rig) {
 		r.net.Cut("a:1")
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		for i := range uint64(2 * concurrentDials) { // more than may dial at once
 			r.pool.Pin(Identity{DB: int(i % 16)}, r.waiter("o")).Await(&waiter{&record{}, ""})
 		}
@@ -214,7 +214,7 @@ func TestDialsToAFormerMasterEndWhenTheGateMoves(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		r.pool.Close()
-		r.pool.Open("b:1", 2)
+		r.pool.Open("b:1", 2, 0)
 		r.want(t, "1 ready") // and no word of trouble
 		if took := time.Since(began); took > 0 {
 			t.Errorf("the link waited %v for a dial to the former master", took)
@@ -240,7 +240,7 @@ func TestAliveEndsADeadSharedConnection(t *testing.T) {
 	var ended error
 	o := Options{Stall: 2 * time.Second, Trouble: func(_ uint64, err error) { ended = err }}
 	inRig(t, o, func(nc net.Conn) net.Conn { return hole{nc, &on} }, func(t *testing.T, r *rig) {
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		shared, pinned := r.pool.Shared(nobody, 0), r.pool.Pin(nobody, r.waiter("o"))
 		c, pc := r.connected(shared), r.connected(pinned)
 		beat := func(n int) {
@@ -266,7 +266,7 @@ func TestAliveEndsADeadSharedConnection(t *testing.T) {
 		beat(2)
 		r.want(t)
 		r.pool.Close() // the node itself stood still: the time counts anew
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		beat(2)
 		r.want(t)
 		beat(1)
@@ -280,7 +280,7 @@ func TestAliveEndsADeadSharedConnection(t *testing.T) {
 		}
 	})
 	inRig(t, Options{}, nil, func(t *testing.T, r *rig) { // Stall 0: never
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		l := r.pool.Shared(nobody, 0)
 		r.connected(l)
 		r.a.HoldReplies()
@@ -299,11 +299,11 @@ func TestLinkWaitersOfAnEndingConnectionGetTheNext(t *testing.T) {
 	o := Options{Trouble: func(uint64, error) {}}
 	inRig(t, o, func(nc net.Conn) net.Conn { return lateEnd{nc} }, func(t *testing.T, r *rig) {
 		l := r.pool.Shared(nobody, 0)
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		r.connected(l).Close()
 		r.await(l, "1", Queued)
 		r.pool.Close()
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		r.want(t) // there is nothing to be ready with
 		time.Sleep(time.Second)
 		r.want(t, "1 ready")

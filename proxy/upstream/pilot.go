@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"sync"
 )
@@ -20,12 +21,12 @@ type Pilot struct {
 func (p *Pool) NewPilot(ctx context.Context, addr string, generation uint64, id Identity) (*Pilot, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
 	defer cancel()
-	nc, err := Dial(ctx, p.o.Dial, addr, id)
+	g, err := greetAt(ctx, p.o.Dial, addr, id.handshake(false))
 	if err != nil {
 		return nil, err
 	}
 	pilot := &Pilot{gone: make(chan struct{})}
-	pilot.conn = newConn(nc, generation, nil, pilot.ended)
+	pilot.conn = newConn(g, Origin{Generation: generation}, noPush, pilot.ended)
 	pilot.conn.start(&pilot.wg, 512)
 	return pilot, nil
 }
@@ -45,26 +46,37 @@ func (p *Pilot) Err() error { return p.err }
 // any answer will do. It returns ctx's error if that ends first, and else why the
 // connection ended.
 func (p *Pilot) Ask(ctx context.Context, commands ...[]byte) error {
-	answers := make(chan Fate, len(commands))
+	_, err := p.ask(ctx, false, commands...)
+	return err
+}
+
+// Fetch sends a command and returns its reply. The errors are Ask's.
+func (p *Pilot) Fetch(ctx context.Context, command []byte) ([]byte, error) {
+	return p.ask(ctx, true, command)
+}
+
+func (p *Pilot) ask(ctx context.Context, keep bool, commands ...[]byte) ([]byte, error) {
+	answers := make(chan answered, len(commands))
 	calls := make([]Call, len(commands))
 	for i, wire := range commands {
-		calls[i] = &question{wire: wire, answers: answers}
+		calls[i] = &question{wire: wire, keep: keep, answers: answers}
 	}
 	if err := p.conn.Send(calls); err != nil {
-		return err
+		return nil, err
 	}
+	var last answered
 	for range commands {
 		select {
-		case fate := <-answers:
-			if fate != answered {
+		case last = <-answers:
+			if last.lost {
 				<-p.gone
-				return p.err
+				return nil, p.err
 			}
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
-	return nil
+	return last.frame, nil
 }
 
 // Close ends the connection and waits for its goroutines.
@@ -73,21 +85,36 @@ func (p *Pilot) Close() {
 	p.wg.Wait()
 }
 
-// answered is the fate of a question that got its reply.
-const answered = InDoubt + 1
+// Generation returns the generation that the Pilot was made under.
+func (p *Pilot) Generation() uint64 { return p.conn.Generation() }
+
+// LocalAddr returns the connection's own address, by which MONITOR shows it.
+func (p *Pilot) LocalAddr() string { return p.conn.nc.LocalAddr().String() }
+
+// answered is what became of a question.
+type answered struct {
+	lost  bool
+	frame []byte // if it was to be kept
+}
 
 // question is the Pilot's call.
 type question struct {
 	wire    []byte
-	answers chan Fate // never full
+	keep    bool
+	answers chan answered // never full
 }
 
 func (q *question) AppendWire(dst []byte) []byte { return append(dst, q.wire...) }
 func (q *question) Frames() int                  { return 1 }
 func (q *question) ErrorEnds() bool              { return false }
 func (q *question) Trusted() bool                { return true }
-func (q *question) Reply([]byte, bool) Owner     { q.answers <- answered; return nil }
-func (q *question) Lost(f Fate) Owner            { q.answers <- f; return nil }
+func (q *question) Lost(Fate) Owner              { q.answers <- answered{lost: true}; return nil }
 
-// Generation returns the generation that the Pilot was made under.
-func (p *Pilot) Generation() uint64 { return p.conn.generation }
+func (q *question) Reply(frame []byte, _ bool) Owner {
+	var a answered
+	if q.keep {
+		a.frame = bytes.Clone(frame)
+	}
+	q.answers <- a
+	return nil
+}

@@ -56,7 +56,9 @@ type Pool struct {
 	stop  context.CancelFunc
 	gate  atomic.Pointer[Gate]
 	dials chan struct{} // holds a token for each dial under way
-	wg    sync.WaitGroup
+
+	needsAuth atomic.Bool // what NeedsAuth says
+	wg        sync.WaitGroup
 
 	// mu guards the fields below; never held while a link's lock is taken.
 	mu     sync.Mutex
@@ -149,10 +151,11 @@ func (p *Pool) Unpin(l *Link) {
 
 // keepIdle keeps a link for the next Pin, if there is room.
 func (p *Pool) keepIdle(l *Link) bool {
+	id := l.Identity()
 	p.mu.Lock()
-	room := len(p.idle[l.id]) < idlePinned
+	room := len(p.idle[id]) < idlePinned
 	if room {
-		p.setIdleLocked(l.id, append(p.idle[l.id], l))
+		p.setIdleLocked(id, append(p.idle[id], l))
 	}
 	p.mu.Unlock()
 	return room && !l.isClosed() // else its connection ended just before it was kept
@@ -167,14 +170,15 @@ func (p *Pool) setIdleLocked(id Identity, links []*Link) {
 }
 
 func (p *Pool) remove(l *Link) {
+	id := l.Identity() // that of an idle link does not change any more
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.pinned, l)
-	if i := slices.Index(p.idle[l.id], l); i >= 0 {
-		p.setIdleLocked(l.id, slices.Delete(p.idle[l.id], i, i+1))
+	if i := slices.Index(p.idle[id], l); i >= 0 {
+		p.setIdleLocked(id, slices.Delete(p.idle[id], i, i+1))
 	}
 	for n := range p.o.Connections {
-		if key := (slot{l.id, n}); p.shared[key] == l {
+		if key := (slot{id, n}); p.shared[key] == l {
 			delete(p.shared, key)
 		}
 	}
@@ -191,34 +195,27 @@ func (p *Pool) Known(id Identity) bool {
 
 // dial makes a connection of identity id to the gate's master. It ends at once
 // when the gate moves.
-func (p *Pool) dial(gate *Gate, id Identity) (net.Conn, error) {
+func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	select {
 	case p.dials <- struct{}{}:
 		defer func() { <-p.dials }()
 	case <-gate.ctx.Done():
-		return nil, gate.ctx.Err()
+		return greeted{}, gate.ctx.Err()
 	}
 	ctx, cancel := context.WithTimeout(gate.ctx, p.o.Timeout)
 	defer cancel()
-	nc, err := Dial(ctx, p.o.Dial, gate.Addr, id)
+	g, err := greetAt(ctx, p.o.Dial, gate.Addr, id.handshake(pinned))
+	if err == nil && !id.Auth {
+		p.needsAuth.Store(g.needsAuth)
+	}
+	id.Name = ""
 	p.learn(id, err)
-	return nc, err
+	return g, err
 }
 
-// Dial connects to addr as id, and returns once the node has proved to be a
-// master that answers, or with a *Rejected, ErrNotMaster, ErrLoading or an error
-// of the network.
-func Dial(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), addr string, id Identity) (net.Conn, error) {
-	nc, err := dial(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	if err := greet(ctx, nc, id); err != nil {
-		nc.Close()
-		return nil, err
-	}
-	return nc, nil
-}
+// NeedsAuth says whether the master takes commands only from clients that have
+// authenticated, as the last connection that had not done so was told.
+func (p *Pool) NeedsAuth() bool { return p.needsAuth.Load() }
 
 func (p *Pool) learn(id Identity, err error) {
 	var rejected *Rejected
@@ -242,7 +239,7 @@ func (p *Pool) trouble(gate *Gate, err error) {
 // connEnded reports a lost connection, unless it was given up on purpose.
 func (p *Pool) connEnded(l *Link, c *Conn, err error) {
 	if p.o.Trouble != nil && p.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
-		p.o.Trouble(c.generation, err)
+		p.o.Trouble(c.Generation(), err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 func TestPinReusesWhatUnpinGaveBack(t *testing.T) {
 	inRig(t, Options{}, nil, func(t *testing.T, r *rig) {
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		l := r.pool.Pin(nobody, r.waiter("1"))
 		c := r.connected(l)
 		r.pool.Unpin(l)
@@ -55,7 +55,7 @@ func TestPinReusesWhatUnpinGaveBack(t *testing.T) {
 
 func TestReapClosesWhatNobodyUses(t *testing.T) {
 	inRig(t, Options{Connections: 2}, nil, func(t *testing.T, r *rig) {
-		r.pool.Open("a:1", 1)
+		r.pool.Open("a:1", 1, 0)
 		used, unused := r.pool.Shared(nobody, 0), r.pool.Shared(nobody, 1)
 		if used == unused || r.pool.Shared(nobody, 2) != used {
 			t.Error("clients do not spread over two links")
@@ -128,9 +128,9 @@ func TestDialJudgesTheNode(t *testing.T) {
 					tt.setup(r)
 				}
 				gate := r.pool.newGate(Gate{Addr: "a:1", Open: true})
-				nc, err := r.pool.dial(gate, tt.id)
+				g, err := r.pool.dial(gate, tt.id, false)
 				if err == nil {
-					nc.Close()
+					g.nc.Close()
 				}
 				var rejected *Rejected
 				switch {

@@ -82,7 +82,7 @@ var (
 // deliver hands one frame to the call that it answers. An error ends the
 // connection.
 func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
-	if c.subscribed.Load() && isPush(frame) {
+	if c.unasked(frame) {
 		if o := c.push(frame); o != nil {
 			dirty = append(dirty, o)
 		}
@@ -106,6 +106,30 @@ func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
 	}
 	loseAll(back, NotSent)
 	return dirty, err
+}
+
+// unasked says whether a frame answers no call.
+func (c *Conn) unasked(frame []byte) bool {
+	switch frame[0] {
+	case '>':
+		return (c.resp3.Load() || c.subscribed.Load()) && !c.takesPush(frame)
+	case '*':
+		return c.subscribed.Load() && isMessage(frame)
+	case '+':
+		return c.monitoring.Load() && isMonitored(frame)
+	}
+	return false
+}
+
+// takesPush says whether the first call in flight waits for this push.
+func (c *Conn) takesPush(frame []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inflight.Len() <= c.unsent {
+		return false
+	}
+	taker, ok := c.inflight.At(0).call.(PushTaker)
+	return ok && taker.TakesPush(frame)
 }
 
 // answer is what a frame means to the call that it belongs to.
@@ -141,7 +165,7 @@ func (c *Conn) match(frame []byte) (answer, []Call, error) {
 		c.mixed = true
 	}
 	e.left--
-	if frame[0] == '-' && e.call.ErrorEnds() {
+	if (frame[0] == '-' || isNull(frame)) && e.call.ErrorEnds() {
 		e.left = 0
 	}
 	a := answer{call: e.call, last: e.left == 0, bad: c.bad, mixed: c.mixed}

@@ -114,7 +114,7 @@ func afflict(r *rig, seed uint64) {
 		case 0:
 			r.pool.Close()
 		case 1, 2:
-			r.pool.Open(addrs[gen%2], gen)
+			r.pool.Open(addrs[gen%2], gen, 0)
 		case 3:
 			gen++
 			if rnd.IntN(2) == 0 {
@@ -122,7 +122,7 @@ func afflict(r *rig, seed uint64) {
 				r.pool.Retire(gen)
 				time.Sleep(2 * time.Millisecond)
 			}
-			r.pool.Open(addrs[gen%2], gen)
+			r.pool.Open(addrs[gen%2], gen, 0)
 		case 4:
 			r.pool.Close()
 			r.pool.GiveUp()
@@ -136,7 +136,7 @@ func afflict(r *rig, seed uint64) {
 	r.pool.Close()
 	r.pool.Retire(gen + 1)
 	time.Sleep(2 * time.Millisecond)
-	r.pool.Open(addrs[gen%2], gen+1)
+	r.pool.Open(addrs[gen%2], gen+1, 0)
 	time.Sleep(time.Duration(rnd.IntN(4000)) * time.Microsecond)
 	r.a.Disconnect()
 	r.b.Disconnect()

@@ -73,21 +73,34 @@ func judge(frame []byte) verdict {
 
 // The heads of the frames that a subscribed RESP2 connection gets without having
 // asked (Redis 7.0 pubsub.c addReplyPubsubMessage, addReplyPubsubPatMessage).
-var pushHeads = [][]byte{
+var messageHeads = [][]byte{
 	[]byte("*3\r\n$7\r\nmessage\r\n"),
 	[]byte("*4\r\n$8\r\npmessage\r\n"),
 	[]byte("*3\r\n$8\r\nsmessage\r\n"),
 }
 
-// isPush says whether a frame on a connection with subscriptions answers no call.
-func isPush(frame []byte) bool {
-	if frame[0] != '*' {
-		return frame[0] == '>'
-	}
-	for _, head := range pushHeads {
+// isMessage says whether a frame on a RESP2 connection with subscriptions answers no
+// call.
+func isMessage(frame []byte) bool {
+	for _, head := range messageHeads {
 		if bytes.HasPrefix(frame, head) {
 			return true
 		}
 	}
 	return false
+}
+
+// isMonitored says whether a line is one that MONITOR shows: +1339518083.107412 [0
+// 127.0.0.1:60866] "keys" "*" (Redis 7.0 replication.c replicationFeedMonitors).
+func isMonitored(frame []byte) bool {
+	i := 1
+	for i < len(frame) && (frame[i] >= '0' && frame[i] <= '9' || frame[i] == '.') {
+		i++
+	}
+	return i > 1 && bytes.HasPrefix(frame[i:], []byte(" ["))
+}
+
+// isNull says whether a frame is a null of RESP2 or RESP3.
+func isNull(frame []byte) bool {
+	return frame[0] == '_' || len(frame) > 1 && frame[1] == '-' && (frame[0] == '*' || frame[0] == '$')
 }

@@ -1,0 +1,158 @@
+package proxy
+
+import (
+	"bytes"
+	"strconv"
+
+	"steadis/proxy/command"
+	"steadis/proxy/resp"
+	"steadis/proxy/roster"
+)
+
+// advanceAdopt deals with SELECT, AUTH and HELLO: the session gets a link whose
+// connections have made that step in their handshake, and the command itself,
+// harmless there, is sent over it for Redis' own reply. So Redis judges every
+// database number and every password.
+func (s *Session) advanceAdopt(r *request) bool {
+	if !s.first(r) {
+		return false
+	}
+	if r.role != roleAdopt {
+		fault := s.candidate(r)
+		if fault != "" {
+			return s.local(r, []byte(fault))
+		}
+		r.role = roleAdopt
+	}
+	if s.pin != nil {
+		return s.pickAlone(r)
+	}
+	if r.link == nil {
+		r.own().link = s.server.pool.Shared(r.target, s.id)
+		if r.info.Verb == command.Hello {
+			// The link has authenticated already, and the name is ours.
+			r.raw = resp.AppendCommand(nil, "HELLO", strconv.Itoa(max(2, r.target.Protocol)))
+		}
+	}
+	if r.info.Verb != command.Hello && !s.server.pool.Gate().Open && s.server.pool.Known(r.target) {
+		// A new connection must not have to wait for a master to be set up.
+		link := r.link
+		r.link = nil
+		s.moveTo(r.target, link)
+		return s.local(r, []byte(replyOK))
+	}
+	s.barrier = r
+	return s.pick(r, r.link)
+}
+
+// candidate reads what identity the command asks for into r.target; it returns
+// an error reply if the command itself is wrong.
+func (s *Session) candidate(r *request) string {
+	r.own().target = s.ident
+	switch r.info.Verb {
+	case command.Select:
+		text := string(r.args[1])
+		db, err := strconv.ParseInt(text, 10, 32)
+		switch {
+		case err != nil || strconv.FormatInt(db, 10) != text:
+			return errNotInteger
+		case db < 0:
+			return errDBRange
+		}
+		r.target.DB = int(db)
+	case command.Auth:
+		if len(r.args) > 3 {
+			return "-ERR syntax error\r\n"
+		}
+		r.target.Auth = true
+		r.target.User, r.target.Password = "", string(r.args[len(r.args)-1])
+		if len(r.args) == 3 {
+			r.target.User = string(r.args[1])
+		}
+	case command.Hello:
+		return s.hello(r)
+	}
+	return ""
+}
+
+// hello reads HELLO [protover [AUTH user password] [SETNAME name]].
+func (s *Session) hello(r *request) string {
+	if len(r.args) > 1 {
+		version, err := strconv.ParseInt(string(r.args[1]), 10, 64)
+		switch {
+		case err != nil || strconv.FormatInt(version, 10) != string(r.args[1]):
+			return errHelloSyntax
+		case version < 2 || version > 3:
+			return errNoProto
+		}
+		r.target.Protocol = protocolOf(version)
+	}
+	for i := 2; i < len(r.args); i++ {
+		switch left := len(r.args) - i - 1; {
+		case is(r.args[i], "auth") && left >= 2:
+			r.target.Auth = true
+			r.target.User, r.target.Password = string(r.args[i+1]), string(r.args[i+2])
+			i += 2
+		case is(r.args[i], "setname") && left >= 1:
+			name := string(r.args[i+1])
+			if !roster.ValidName(r.args[i+1]) {
+				return errClientName
+			}
+			r.name = &name
+			i++
+		default:
+			return "-ERR Syntax error in HELLO option '" + plain(string(r.args[i])) + "'\r\n"
+		}
+	}
+	return ""
+}
+
+// protocolOf is a protocol version as Identity has it: 0 stands for 2.
+func protocolOf(version int64) int {
+	if version == 3 {
+		return 3
+	}
+	return 0
+}
+
+// adopted takes Redis' reply to SELECT, AUTH or HELLO: the session moves only if
+// it is no error.
+func (s *Session) adopted(r *request, frame []byte) {
+	if frame[0] == '-' {
+		s.letGo(r)
+		s.answer(r, frame)
+		return
+	}
+	link := r.link
+	r.link = nil
+	if link != nil {
+		s.moveTo(r.target, link)
+	} else {
+		s.become(r.target)
+	}
+	if r.name != nil {
+		s.rename(*r.name)
+	}
+	if r.info.Verb == command.Hello {
+		frame = withID(frame, s.id)
+	}
+	s.answer(r, frame)
+}
+
+// withID puts the client's own id into HELLO's reply, where the upstream
+// connection's stands.
+func withID(frame []byte, id uint64) []byte { return withNumber(frame, "$2\r\nid\r\n:", int64(id)) }
+
+// withNumber replaces the number that follows key in a frame.
+func withNumber(frame []byte, key string, n int64) []byte {
+	i := bytes.Index(frame, []byte(key))
+	if i < 0 {
+		return frame
+	}
+	i += len(key)
+	j := bytes.IndexByte(frame[i:], '\r')
+	if j < 0 {
+		return frame
+	}
+	return append(strconv.AppendInt(bytes.Clone(frame[:i]), n, 10), frame[i+j:]...)
+}

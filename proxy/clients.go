@@ -1,0 +1,298 @@
+package proxy
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"steadis/proxy/command"
+	"steadis/proxy/resp"
+	"steadis/proxy/roster"
+)
+
+// face is what a client has said of itself, and what CLIENT LIST tells of it beside
+// the session's state.
+type face struct {
+	libName, libVer string
+	noEvict         bool
+	closing         bool          // a CLIENT KILL has found it
+	last            *command.Info // the last command
+	seen            int64         // when it came, in ns since 1970
+	size            int64         // its bytes
+}
+
+// answeredHere says whether steadis answers a command itself.
+func answeredHere(info *command.Info) bool {
+	switch info.Verb {
+	case command.ClientID, command.ClientGetName, command.ClientSetName, command.ClientSetInfo, command.ClientNoEvict,
+		command.ClientReply, command.ClientGetRedir:
+		return true
+	}
+	return looksAbroad(info)
+}
+
+// looksAbroad says whether steadis looks at other sessions to answer a command.
+func looksAbroad(info *command.Info) bool {
+	switch info.Verb {
+	case command.ClientInfo, command.ClientList, command.ClientKill:
+		return true
+	}
+	return false
+}
+
+// advanceClient deals with CLIENT's subcommands.
+func (s *Session) advanceClient(r *request) bool {
+	switch {
+	case !s.first(r):
+		return false
+	case r.info.Verb == command.ClientUnblock:
+		return s.advanceUnblock(r)
+	case looksAbroad(r.info):
+		s.elsewhere(r, func() []byte { return s.abroad(r) })
+		return true
+	case answeredHere(r.info):
+		return s.local(r, s.answerHere(r))
+	}
+	return s.local(r, errSubcommand("CLIENT", r.args))
+}
+
+// answerHere answers what concerns this session alone. s.mu must be held.
+func (s *Session) answerHere(r *request) []byte {
+	fault := ""
+	switch r.info.Verb {
+	case command.ClientID:
+		return integer(int64(s.id))
+	case command.ClientGetName:
+		if s.name == "" {
+			return s.null('$')
+		}
+		return bulk(s.name)
+	case command.ClientSetName:
+		if !roster.ValidName(r.args[2]) {
+			return []byte(errClientName)
+		}
+		s.rename(string(r.args[2]))
+	case command.ClientSetInfo:
+		fault = s.setInfo(r.args)
+	case command.ClientNoEvict:
+		s.face.noEvict, fault = roster.ParseOnOff(r.args, 2)
+	case command.ClientReply:
+		_, fault = roster.ParseReply(r.args) // what it does, was done when it came
+	case command.ClientGetRedir:
+		return integer(s.redirection())
+	}
+	if fault != "" {
+		return []byte(fault)
+	}
+	return []byte(replyOK)
+}
+
+func (s *Session) setInfo(args [][]byte) string {
+	attr, value, fault := roster.ParseSetInfo(args)
+	switch {
+	case fault != "":
+	case attr == roster.LibName:
+		s.face.libName = value
+	default:
+		s.face.libVer = value
+	}
+	return fault
+}
+
+// elsewhere answers r by a goroutine of its own, which may look at other sessions: no
+// session's lock is held while another one's is taken. Nothing behind r is sent before.
+func (s *Session) elsewhere(r *request, ask func() []byte) {
+	s.leave(r, s.server.hold.Release)
+	s.barrier, r.state, r.role = r, sent, roleElsewhere
+	s.server.spawn(func() { s.returned(r, ask()) })
+}
+
+// returned takes the answer that was fetched elsewhere.
+func (s *Session) returned(r *request, reply []byte) {
+	s.mu.Lock()
+	if !s.dead {
+		s.barrier = nil
+		s.answer(r, reply)
+	}
+	s.mu.Unlock()
+	s.Settle()
+}
+
+// abroad answers what concerns other sessions. No session's lock may be held.
+func (s *Session) abroad(r *request) []byte {
+	switch r.info.Verb {
+	case command.ClientInfo:
+		s.mu.Lock()
+		c := s.look()
+		s.mu.Unlock()
+		return s.text(roster.AppendLine(nil, &c))
+	case command.ClientList:
+		filter, fault := roster.ParseList(r.args)
+		if fault != "" {
+			return []byte(fault)
+		}
+		return s.text(clientLines(s.server.faces(), filter))
+	}
+	return s.killClients(r)
+}
+
+// clientLines renders CLIENT LIST.
+func clientLines(all []seenClient, filter roster.Filter) []byte {
+	var lines []byte
+	if filter.IDs == nil {
+		for _, c := range all {
+			if filter.Match(&c.Client) {
+				lines = roster.AppendLine(lines, &c.Client)
+			}
+		}
+		return lines
+	}
+	for _, id := range filter.IDs {
+		if i, ok := slices.BinarySearchFunc(all, id, func(c seenClient, id uint64) int { return cmp.Compare(c.ID, id) }); ok {
+			lines = roster.AppendLine(lines, &all[i].Client)
+		}
+	}
+	return lines
+}
+
+// killClients does CLIENT KILL.
+func (s *Session) killClients(r *request) []byte {
+	request, fault := roster.ParseKill(r.args)
+	all := s.server.faces()
+	known := func(name string) bool {
+		return name == "default" || slices.ContainsFunc(all, func(c seenClient) bool { return c.User == name })
+	}
+	if unknown := request.UnknownUser(known); unknown != "" {
+		return []byte(unknown)
+	}
+	if fault != "" {
+		return []byte(fault)
+	}
+	closed, self := 0, false
+	for _, c := range all {
+		if !request.Match(&c.Client, s.id) {
+			continue
+		}
+		closed++
+		if c.session == s {
+			self = true
+		} else {
+			c.session.cut()
+		}
+	}
+	if self {
+		s.mu.Lock()
+		r.finish, s.ended, s.face.closing = true, true, true
+		s.mu.Unlock()
+	}
+	return request.AppendReply(nil, closed)
+}
+
+// cut ends a session for CLIENT KILL.
+func (s *Session) cut() {
+	s.mu.Lock()
+	s.abort()
+	s.mu.Unlock()
+}
+
+// text is a reply that is a text: a bulk string, in RESP3 a verbatim one.
+func (s *Session) text(lines []byte) []byte {
+	if s.protocol() != 3 {
+		return bulk(string(lines))
+	}
+	out := strconv.AppendInt([]byte{'='}, int64(len(lines)+len("txt:")), 10)
+	return append(append(append(out, "\r\ntxt:"...), lines...), "\r\n"...)
+}
+
+func (s *Session) protocol() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ident.Protocol
+}
+
+// advanceUnblock sends CLIENT UNBLOCK on, with the id that the blocked client's
+// connection has in Redis.
+func (s *Session) advanceUnblock(r *request) bool {
+	id, _, fault := roster.ParseUnblock(r.args)
+	if fault != "" {
+		return s.local(r, []byte(fault))
+	}
+	target := s.server.session(id)
+	if target == nil {
+		return s.local(r, []byte(replyZero))
+	}
+	conn := target.privateConn()
+	if conn == nil {
+		return s.local(r, []byte(replyZero))
+	}
+	args := slices.Clone(r.args)
+	args[2] = strconv.AppendInt(nil, conn.ClientID(), 10)
+	r.raw = resp.AppendCommandBytes(nil, args...)
+	return s.pickHome(r)
+}
+
+// seenClient is a session at one moment.
+type seenClient struct {
+	roster.Client
+	session *Session
+}
+
+// faces returns what CLIENT LIST tells of all sessions, by id. No session's lock may
+// be held.
+func (s *Server) faces() []seenClient {
+	sessions := s.list()
+	slices.SortFunc(sessions, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
+	all := make([]seenClient, 0, len(sessions))
+	for _, sess := range sessions {
+		sess.mu.Lock()
+		if !sess.dead {
+			all = append(all, seenClient{sess.look(), sess})
+		}
+		sess.mu.Unlock()
+	}
+	return all
+}
+
+// look renders the session for CLIENT LIST. s.mu must be held.
+func (s *Session) look() roster.Client {
+	now := s.server.now()
+	c := roster.Client{
+		ID: s.id, Addr: s.addr, LAddr: s.laddr, FD: s.out.fd(), Name: s.name, Age: now.Sub(s.created),
+		DB: s.ident.DB, Events: "r", User: "default", Resp: 2, LibName: s.face.libName, LibVer: s.face.libVer,
+		QBuf: s.face.size, QBufFree: queryBufferSize - s.face.size%queryBufferSize, ArgvMem: s.face.size,
+		NoEvict: s.face.noEvict, NoTouch: s.untouched, Monitor: s.monitoring, CloseAfterReply: s.face.closing,
+		Unix: strings.HasPrefix(s.addr, "/"),
+	}
+	c.TotMem = c.QBuf + c.QBufFree + c.ArgvMem
+	if s.face.seen != 0 {
+		c.Idle = now.Sub(unixNano(s.face.seen))
+	} else {
+		c.Idle = c.Age
+	}
+	if s.face.last != nil {
+		c.Cmd = s.face.last.Name
+	}
+	if s.ident.Auth && s.ident.User != "" {
+		c.User = s.ident.User
+	}
+	if s.ident.Protocol == 3 {
+		c.Resp = 3
+	}
+	if s.sub != nil {
+		c.Sub, c.PSub, c.SSub = len(s.sub.sets[channels]), len(s.sub.sets[patterns]), len(s.sub.sets[shards])
+		c.PubSub = !s.sub.empty()
+	}
+	if s.tx != nil && s.tx.multi {
+		c.InMulti, c.Multi = true, s.tx.queued
+	}
+	if s.track != nil {
+		c.Tracking, c.Redir = true, max(0, s.redirection())
+	}
+	c.Blocked = s.barrier != nil && s.barrier.role == roleBlock && s.barrier.state == sent
+	return c
+}
+
+// queryBufferSize is what a query buffer of Redis has at least (server.h
+// PROTO_IOBUF_LEN): CLIENT LIST's sizes are about as large as they would be there.
+const queryBufferSize = 16 << 10
