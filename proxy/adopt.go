@@ -9,10 +9,11 @@ import (
 	"steadis/proxy/roster"
 )
 
-// advanceAdopt deals with SELECT, AUTH and HELLO: the session gets a link whose
-// connections have made that step in their handshake, and the command itself,
-// harmless there, is sent over it for Redis' own reply. So Redis judges every
-// database number and every password.
+// advanceAdopt deals with SELECT, AUTH and HELLO. Redis judges every database number
+// and every password. An identity that it has not accepted yet, it is asked over a
+// private connection, with the client's own words. For one that it has, the session
+// gets a link whose connections have made that step in their handshake, and the
+// command, harmless there, is sent over it for Redis' reply.
 func (s *Session) advanceAdopt(r *request) bool {
 	if !s.first(r) {
 		return false
@@ -24,7 +25,8 @@ func (s *Session) advanceAdopt(r *request) bool {
 		}
 		r.role = roleAdopt
 	}
-	if s.pin != nil {
+	known := s.server.pool.Known(r.target)
+	if r.link == nil && (s.pin != nil || !known) {
 		return s.pickAlone(r)
 	}
 	if r.link == nil {
@@ -34,7 +36,7 @@ func (s *Session) advanceAdopt(r *request) bool {
 			r.raw = resp.AppendCommand(nil, "HELLO", strconv.Itoa(max(2, r.target.Protocol)))
 		}
 	}
-	if r.info.Verb != command.Hello && !s.server.pool.Gate().Open && s.server.pool.Known(r.target) {
+	if r.info.Verb != command.Hello && !s.server.pool.Gate().Open && known {
 		// A new connection must not have to wait for a master to be set up.
 		link := r.link
 		r.link = nil
@@ -129,6 +131,7 @@ func (s *Session) adopted(r *request, frame []byte) {
 		s.moveTo(r.target, link)
 	} else {
 		s.become(r.target)
+		s.server.pool.Accepted(r.target)
 	}
 	if r.name != nil {
 		s.rename(*r.name)

@@ -48,13 +48,68 @@ func (s *Session) advanceClient(r *request) bool {
 		return false
 	case r.info.Verb == command.ClientUnblock:
 		return s.advanceUnblock(r)
-	case looksAbroad(r.info):
-		s.elsewhere(r, func() []byte { return s.abroad(r) })
+	case looksAbroad(r.info), asksRedis(r.info):
+		if s.server.pool.Gate().Open {
+			return s.advanceAsk(r)
+		}
+		s.ownAnswer(r)
 		return true
 	case answeredHere(r.info):
 		return s.local(r, s.answerHere(r))
 	}
 	return s.local(r, errSubcommand("CLIENT", r.args))
+}
+
+// asksRedis says whether Redis gets a command, harmless there, although the answer is
+// steadis' own: its ACL judges it, and its figures know of it.
+func asksRedis(info *command.Info) bool {
+	switch info.Verb {
+	case command.ClientID, command.ClientGetName, command.ClientGetRedir:
+		return true
+	}
+	return false
+}
+
+// nobody is the id of no client.
+const nobody = "9223372036854775807"
+
+// advanceAsk sends the master a command that steadis answers. CLIENT KILL goes out so
+// that it hits nobody there.
+func (s *Session) advanceAsk(r *request) bool {
+	if r.info.Verb == command.ClientKill {
+		if _, fault := roster.ParseKill(r.args); fault != "" && len(r.args)%2 != 0 {
+			return s.local(r, []byte(fault))
+		}
+		args := [][]byte{r.args[0], r.args[1]}
+		if len(r.args) > 3 {
+			args = slices.Clone(r.args)
+		}
+		r.raw = resp.AppendCommandBytes(nil, append(args, []byte("ID"), []byte(nobody))...)
+	}
+	if !s.pickHome(r) {
+		return false
+	}
+	r.role, s.barrier = roleAsk, r
+	return true
+}
+
+// allowed takes Redis' reply to such a command.
+func (s *Session) allowed(r *request, frame []byte) {
+	if frame[0] == '-' {
+		s.answer(r, frame)
+		return
+	}
+	s.ownAnswer(r)
+}
+
+// ownAnswer gives steadis' own answer.
+func (s *Session) ownAnswer(r *request) {
+	if looksAbroad(r.info) {
+		s.elsewhere(r, func() []byte { return s.abroad(r) })
+		return
+	}
+	s.leave(r, s.server.hold.Release)
+	s.answer(r, s.answerHere(r))
 }
 
 // answerHere answers what concerns this session alone. s.mu must be held.

@@ -208,15 +208,13 @@ func (c *conductor) watch(ctx context.Context) {
 	c.heartbeat(ctx)
 }
 
-var pingCommand = resp.AppendCommand(nil, "PING")
-
 // heartbeat asks once. A master that does not answer gets no more commands: one
 // that was not sent can still run elsewhere.
 func (c *conductor) heartbeat(ctx context.Context) {
 	ask, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
 	defer cancel()
 	answer := make(chan error, 1)
-	c.spawn(func() { answer <- c.pilot.Ask(ask, pingCommand) })
+	c.spawn(func() { answer <- c.pilot.Ask(ask, upstream.Ping) })
 	select {
 	case err := <-answer:
 		if err == nil {

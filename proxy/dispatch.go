@@ -56,7 +56,7 @@ func (s *Session) leaveModes() {
 	if u := s.sub; u != nil && u.open == 0 && u.empty() && !u.fanned() {
 		s.endSub()
 	}
-	if !s.needsPin() {
+	if !s.hasState() && !s.server.apart() {
 		s.unpin(true)
 	}
 }
@@ -141,6 +141,12 @@ func (s *Session) pickHome(r *request) bool {
 // pickAlone picks r for a private connection, and nothing behind it before its reply.
 func (s *Session) pickAlone(r *request) bool {
 	s.barrier = r
+	if v := r.info.Verb; (v == command.ScriptKill || v == command.FunctionKill) && !s.hasState() {
+		s.unpin(true)
+		id := s.pinIdentity()
+		id.DB = 0 // a master that is busy with the script lets nobody SELECT
+		s.pinAs(id)
+	}
 	return s.pickPinned(r)
 }
 

@@ -19,7 +19,8 @@ type effect struct {
 // actsOnSession says whether a queued command is an effect.
 func actsOnSession(r *request) bool {
 	switch r.info.Verb {
-	case command.Select, command.Auth, command.Hello, command.ClientTracking, command.ClientNoTouch, command.ScriptFlush, command.ServerInfo:
+	case command.Select, command.Auth, command.Hello, command.ClientTracking, command.ClientNoTouch, command.ScriptFlush, command.ServerInfo,
+		command.ClientPause, command.ClientUnpause:
 		return true
 	}
 	_, _, sub := subscribing(r.info)
@@ -148,6 +149,10 @@ func (s *Session) apply(r *request, element []byte) []byte {
 		s.stain()
 	case command.ScriptFlush:
 		s.server.scripts.flush()
+	case command.ClientPause:
+		s.server.notePause(r.args)
+	case command.ClientUnpause:
+		s.server.noteUnpause()
 	}
 	return element
 }

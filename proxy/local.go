@@ -56,8 +56,35 @@ func (s *Session) advancePing(r *request) bool {
 	}
 	s.leave(r, s.server.hold.Release)
 	r.role, r.state = rolePing, done
+	s.shadow(r)
 	s.answerReady()
 	return true
+}
+
+// shadowInfo is the command of a PING that Redis gets although steadis answers it.
+var shadowInfo = infoOf("shadow")
+
+// shadow sends Redis the PING that steadis answers, so that the master's own figures
+// (commandstats, SLOWLOG, MONITOR) know of it; what Redis says to it does not matter,
+// and nobody waits for it. A client has at most one of them in flight.
+func (s *Session) shadow(r *request) {
+	if s.shadowed || s.mute != 0 || !s.server.pool.Gate().Open || len(s.batch) > 0 {
+		return
+	}
+	link := s.sharedLink()
+	if s.pin != nil {
+		link = s.pin.link
+	}
+	conn := link.Conn()
+	if conn == nil || s.flight > 0 && conn != s.conn || s.pin != nil && s.pin.conn != conn {
+		return
+	}
+	call := &request{s: s, info: shadowInfo, role: roleRestore, frames: 1, raw: r.raw, rare: &plainRequest}
+	if conn.Send([]upstream.Call{call}) == nil {
+		s.shadowed = true
+		s.conn, s.via = conn, link
+		s.flight++
+	}
 }
 
 // pong answers PING: PONG while commands are served or held, the outage reply

@@ -37,10 +37,14 @@ var restoreInfo = infoOf("restore")
 // pinned returns the link of the session's private connection.
 func (s *Session) pinned() *upstream.Link {
 	if s.pin == nil {
-		s.pin = &pin{link: s.server.pool.Pin(s.pinIdentity(), s)}
-		s.private.Store(s.pin.link)
+		s.pinAs(s.pinIdentity())
 	}
 	return s.pin.link
+}
+
+func (s *Session) pinAs(id upstream.Identity) {
+	s.pin = &pin{link: s.server.pool.Pin(id, s)}
+	s.private.Store(s.pin.link)
 }
 
 func (s *Session) pinIdentity() upstream.Identity {
@@ -57,10 +61,10 @@ func (s *Session) pickPinned(r *request) bool {
 	return s.pick(r, s.pinned())
 }
 
-// needsPin says whether the session has state that must not be shared.
-func (s *Session) needsPin() bool {
+// hasState says whether the session has state that must not be shared.
+func (s *Session) hasState() bool {
 	return s.tx != nil && (s.tx.watched || s.tx.multi) || s.sub != nil || s.track != nil || s.monitoring ||
-		s.untouched || s.pin.lent > 0 || s.server.apart()
+		s.untouched || s.pin != nil && s.pin.lent > 0
 }
 
 // unpin gives the private connection back, to be used by others if it is clean.
@@ -197,6 +201,9 @@ func (s *Session) restored(conn *upstream.Conn) {
 
 // gaveBack takes the reply to a restoring call.
 func (s *Session) gaveBack(r *request, last bool) {
+	if r.info == shadowInfo {
+		s.shadowed = false
+	}
 	if last && r.piece == pieceTrack {
 		s.invalidateAll()
 	}
@@ -204,6 +211,9 @@ func (s *Session) gaveBack(r *request, last bool) {
 
 // missed notes that a restoring call was lost: the state is not on the connection.
 func (s *Session) missed(r *request) {
+	if r.info == shadowInfo {
+		s.shadowed = false
+	}
 	if s.pin != nil {
 		s.pin.missing |= r.piece
 	}

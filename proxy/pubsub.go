@@ -205,6 +205,9 @@ func (s *Session) Push(l *upstream.Link, frame []byte) upstream.Owner {
 	if s.dead || s.pin == nil || s.pin.link != l {
 		return nil
 	}
+	if s.monitoring && frame[0] == '+' && upstream.IsOurs(frame) {
+		return nil
+	}
 	if s.track != nil && s.track.to != nil && frame[0] == '>' {
 		frame = withNumber(frame, "tracking-redir-broken\r\n:", int64(s.track.to.id))
 	}

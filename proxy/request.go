@@ -36,6 +36,7 @@ const (
 	roleMonitor               // MONITOR
 	roleInfo                  // INFO: steadis has something to add
 	roleScan                  // SCAN and its kin: the cursor belongs to one master
+	roleAsk                   // steadis' own answer, unless Redis has an error for it
 	roleElsewhere             // answered by a goroutine that looks at other sessions
 	roleRestore               // steadis' own: restores a session's state on a new connection
 )

@@ -60,6 +60,7 @@ type Session struct {
 
 	borrowers  []func(upstreamID int64) // wait for the private connection's id in Redis
 	monitoring bool
+	shadowed   bool // a PING that steadis has answered is in flight
 	untouched  bool // CLIENT NO-TOUCH ON
 	mute       muting
 	face       face
@@ -176,7 +177,11 @@ func infoOf(name string) *command.Info { return &command.Info{Name: name, Known:
 func (s *Session) answer(r *request, reply []byte) {
 	if s.queue.Len() > 0 && *s.queue.At(0) == r {
 		s.say(r, reply)
-		if !s.dead {
+		switch {
+		case s.dead:
+		case r.finish:
+			s.close()
+		default:
 			s.pop()
 			s.answerReady()
 		}
@@ -277,6 +282,9 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 func (s *Session) deal(r *request, frame []byte, last bool) {
 	switch r.role {
 	case roleCommand:
+		if r.info.Verb == command.ClientTrackingInfo {
+			frame = s.trackingInfo(frame)
+		}
 		if s.heedScript(r, frame) {
 			s.answer(r, frame)
 		}
@@ -305,6 +313,8 @@ func (s *Session) deal(r *request, frame []byte, last bool) {
 		s.monitors(r, frame)
 	case roleInfo:
 		s.answer(r, s.withSteadis(r, frame))
+	case roleAsk:
+		s.allowed(r, frame)
 	case roleScan:
 		s.answer(r, taggedCursor(r, s.conn.Epoch(), frame))
 	case roleRestore:

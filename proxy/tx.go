@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"steadis/proxy/command"
+	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
 
@@ -32,6 +33,9 @@ func (t *transaction) repeatable() bool {
 	}
 	return !t.over
 }
+
+// pingCommand is queued in MULTI in the place of what steadis answers itself.
+var pingCommand = resp.AppendCommand(nil, "PING")
 
 // advanceTransaction deals with a transaction's commands while no MULTI is open.
 func (s *Session) advanceTransaction(r *request) bool {

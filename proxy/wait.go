@@ -142,7 +142,7 @@ func (s *Session) refuseAll(why hold.Refusal, reply []byte) {
 	for i := range s.queue.Len() {
 		r := *s.queue.At(i)
 		switch {
-		case r.role == rolePing || r.state == unsent && s.localPing(r):
+		case r.role == rolePing || r.state == unsent && why != hold.Failed && s.localPing(r):
 			s.leave(r, func(n int) { s.server.hold.Refuse(n, why) })
 			r.role, r.state = rolePing, done
 		case r.state == unsent:

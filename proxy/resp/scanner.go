@@ -6,8 +6,13 @@ import (
 	"fmt"
 )
 
-// MaxDepth is how deep aggregates may be nested in a reply.
-const MaxDepth = 128
+// MaxDepth is how deep aggregates may be nested in a reply. A script that returns a
+// table which contains itself makes one that is nested some 8,000 deep, up to the
+// limit of Lua's stack.
+const MaxDepth = 1 << 16
+
+// shallow is how many levels need no memory of their own.
+const shallow = 32
 
 // ErrMalformed is what every error of Scanner.Scan wraps: what came is no RESP, so
 // where the next reply begins is not known and the connection is of no use.
@@ -28,7 +33,8 @@ type Scanner struct {
 	seen  uint8 // its digits so far
 	num   int64 // its value so far; the bytes to come of a string's body
 	depth int
-	open  [MaxDepth]aggregate
+	open  [shallow]aggregate
+	deep  []aggregate // the levels beyond; kept only as long as they are needed
 }
 
 // place is what the next byte of a reply belongs to.
@@ -251,7 +257,7 @@ func (s *Scanner) stringEnd() (ended bool) {
 		s.at = atChunk
 		return false
 	case '.':
-		s.depth-- // what ends is the aggregate, not an element of it
+		s.pop() // what ends is the aggregate, not an element of it
 	}
 	s.at = atType
 	return true
@@ -278,7 +284,7 @@ func (s *Scanner) streamMayEnd() bool {
 	if s.depth == 0 {
 		return false
 	}
-	top := s.open[s.depth-1]
+	top := s.top()
 	return top.left < 0 && (top.kind != '%' || top.left%2 != 0) && !s.attr
 }
 
@@ -294,9 +300,31 @@ func (s *Scanner) push(n int64) (ended bool) {
 		s.fail("aggregates nested deeper than %d", MaxDepth)
 		return false
 	}
-	s.open[s.depth] = aggregate{left: n, kind: s.kind}
+	if a := (aggregate{left: n, kind: s.kind}); s.depth < shallow {
+		s.open[s.depth] = a
+	} else {
+		s.deep = append(s.deep, a)
+	}
 	s.depth++
 	return false
+}
+
+// top is the innermost aggregate under way; there must be one.
+func (s *Scanner) top() *aggregate {
+	if s.depth <= shallow {
+		return &s.open[s.depth-1]
+	}
+	return &s.deep[s.depth-1-shallow]
+}
+
+// pop ends the innermost aggregate.
+func (s *Scanner) pop() {
+	s.depth--
+	if s.depth > shallow {
+		s.deep = s.deep[:s.depth-shallow]
+	} else if s.deep != nil {
+		s.deep = nil
+	}
 }
 
 // ended counts an element that ended, and the aggregates that end with it. It says
@@ -305,13 +333,14 @@ func (s *Scanner) push(n int64) (ended bool) {
 func (s *Scanner) ended() (done bool) {
 	s.attr = false
 	for s.depth > 0 {
-		top := &s.open[s.depth-1]
+		top := s.top()
 		top.left--
 		if top.left != 0 {
 			return false
 		}
-		s.depth--
-		if top.kind == '|' {
+		kind := top.kind
+		s.pop()
+		if kind == '|' {
 			s.attr = true
 			return false
 		}

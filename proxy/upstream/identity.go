@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,29 @@ var (
 	ErrLoading = errors.New("upstream: the node is loading its data")
 )
 
+// How steadis spells its own commands. Redis does not care, but MONITOR shows them as
+// they came, and so can be told from clients' (IsOurs).
+const (
+	sayAuth   = "AuTH"
+	sayHello  = "HeLLO"
+	saySelect = "SeLECT"
+	sayClient = "ClIENT"
+	sayRole   = "RoLE"
+	sayPing   = "PiNG"
+)
+
+var ours = []string{sayAuth, sayHello, saySelect, sayClient, sayRole, sayPing}
+
+// Ping is the command that asks a Pilot's node whether it lives.
+var Ping = resp.AppendCommand(nil, sayPing)
+
+// IsOurs says whether a line that MONITOR shows is a command of steadis itself.
+func IsOurs(line []byte) bool {
+	_, rest, ok := bytes.Cut(line, []byte(`] "`))
+	word, _, _ := bytes.Cut(rest, []byte(`"`))
+	return ok && slices.Contains(ours, string(word))
+}
+
 // step is one command of a handshake and how its reply is read: nil to go on.
 type step struct {
 	args  []string
@@ -54,6 +78,7 @@ type greeted struct {
 	nc        net.Conn
 	clientID  int64 // 0 unless it was asked and answered
 	resp3     bool  // the connection speaks RESP3
+	selected  bool  // the database was chosen before AUTH
 	needsAuth bool  // the node takes no commands from this identity before AUTH
 }
 
@@ -64,12 +89,17 @@ type greeted struct {
 // not). A pinned connection gets its client's name and tells its own id.
 func (id Identity) handshake(pinned bool) []step {
 	var steps []step
-	auth := []string{"AUTH", id.Password}
+	auth := []string{sayAuth, id.Password}
 	if id.User != "" {
-		auth = []string{"AUTH", id.User, id.Password}
+		auth = []string{sayAuth, id.User, id.Password}
+	}
+	choose := []string{saySelect, strconv.Itoa(id.DB)}
+	if id.DB != 0 && id.Auth {
+		// A user who may not SELECT can be in a database that was chosen before AUTH.
+		steps = append(steps, step{choose, noteSelected})
 	}
 	if id.Protocol == 3 {
-		hello := []string{"HELLO", "3"}
+		hello := []string{sayHello, "3"}
 		if id.Auth {
 			hello = append(hello, "AUTH", cmpOr(id.User, "default"), id.Password)
 		}
@@ -78,15 +108,15 @@ func (id Identity) handshake(pinned bool) []step {
 		steps = append(steps, step{auth, checkAccepted})
 	}
 	if id.DB != 0 {
-		steps = append(steps, step{[]string{"SELECT", strconv.Itoa(id.DB)}, checkAccepted})
+		steps = append(steps, step{choose, checkSelected})
 	}
 	if pinned && id.Name != "" {
-		steps = append(steps, step{[]string{"CLIENT", "SETNAME", id.Name}, checkNothing})
+		steps = append(steps, step{[]string{sayClient, "SETNAME", id.Name}, checkNothing})
 	}
 	if pinned {
-		steps = append(steps, step{[]string{"CLIENT", "ID"}, noteClientID})
+		steps = append(steps, step{[]string{sayClient, "ID"}, noteClientID})
 	}
-	return append(steps, step{[]string{"ROLE"}, checkRole}, step{[]string{"PING"}, checkPing})
+	return append(steps, step{[]string{sayRole}, checkRole}, step{[]string{sayPing}, checkPing})
 }
 
 func cmpOr(s, or string) string {
@@ -108,6 +138,18 @@ func checkAccepted(_ *greeted, frame []byte) error {
 
 func checkHello3(g *greeted, frame []byte) error {
 	g.resp3 = frame[0] != '-'
+	return checkAccepted(g, frame)
+}
+
+func noteSelected(g *greeted, frame []byte) error {
+	g.selected = frame[0] != '-'
+	return nil
+}
+
+func checkSelected(g *greeted, frame []byte) error {
+	if g.selected && resp.IsError(frame, "NOPERM") {
+		return nil
+	}
 	return checkAccepted(g, frame)
 }
 
@@ -187,7 +229,7 @@ func (g *greeted) greet(ctx context.Context, steps []step) error {
 	for _, s := range steps {
 		frame, err := frames.next()
 		if err != nil {
-			return fmt.Errorf("upstream: no answer to %s: %w", s.args[0], err)
+			return fmt.Errorf("upstream: no answer to %s: %w", strings.ToUpper(s.args[0]), err)
 		}
 		if err := s.check(g, frame); err != nil {
 			return err

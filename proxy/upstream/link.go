@@ -172,7 +172,7 @@ func (l *Link) push(frame []byte) Owner {
 	return owner.Push(l, frame)
 }
 
-// Keep makes a pinned link reconnect whenever it has lost its connection, without
+// Keep makes a pinned link connect, and reconnect whenever it has lost its connection, without
 // being asked, and tell its owner, who has subscriptions to restore, as if it were
 // always in the queue: of Ready, of Refused, after which the link is Gone, and of
 // Expired when the pool gives up.
@@ -180,6 +180,7 @@ func (l *Link) Keep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.keep = true
+	l.connectLocked()
 }
 
 // own gives an idle pinned link to owner, if its connection is still good.

@@ -213,6 +213,9 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	return g, err
 }
 
+// Accepted notes that the master has taken id, on a pinned connection.
+func (p *Pool) Accepted(id Identity) { p.learn(id, nil) }
+
 // NeedsAuth says whether the master takes commands only from clients that have
 // authenticated, as the last connection that had not done so was told.
 func (p *Pool) NeedsAuth() bool { return p.needsAuth.Load() }
