@@ -134,7 +134,7 @@ func (s *Session) adopted(r *request, frame []byte) {
 		s.server.pool.Accepted(r.target)
 	}
 	if r.name != nil {
-		s.rename(*r.name)
+		s.name = *r.name
 	}
 	if r.info.Verb == command.Hello {
 		frame = withID(frame, s.id)

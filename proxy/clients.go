@@ -127,7 +127,7 @@ func (s *Session) answerHere(r *request) []byte {
 		if !roster.ValidName(r.args[2]) {
 			return []byte(errClientName)
 		}
-		s.rename(string(r.args[2]))
+		s.name = string(r.args[2])
 	case command.ClientSetInfo:
 		fault = s.setInfo(r.args)
 	case command.ClientNoEvict:

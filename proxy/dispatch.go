@@ -132,7 +132,9 @@ func (s *Session) advance(r *request) bool {
 // pickHome picks r for the session's private connection if it has one, else for the
 // shared link.
 func (s *Session) pickHome(r *request) bool {
-	if s.pin != nil || s.server.apart() {
+	if s.pin != nil || r.info.Merged || s.server.apart() {
+		// A module's command: what a reply of its own making does to the order of
+		// replies may only harm who asked for it.
 		return s.pickPinned(r)
 	}
 	return s.pick(r, s.sharedLink())
@@ -143,7 +145,7 @@ func (s *Session) pickAlone(r *request) bool {
 	s.barrier = r
 	if v := r.info.Verb; (v == command.ScriptKill || v == command.FunctionKill) && !s.hasState() {
 		s.unpin(true)
-		id := s.pinIdentity()
+		id := s.ident
 		id.DB = 0 // a master that is busy with the script lets nobody SELECT
 		s.pinAs(id)
 	}

@@ -136,7 +136,7 @@ func (s *Session) apply(r *request, element []byte) []byte {
 		if fault := s.candidate(r); fault == "" {
 			s.become(r.target)
 			if r.name != nil {
-				s.rename(*r.name)
+				s.name = *r.name
 			}
 		}
 		if r.info.Verb == command.Hello {

@@ -125,18 +125,6 @@ func (s *Session) reset() {
 	s.unpin(false)
 }
 
-// rename gives the client a name.
-func (s *Session) rename(name string) {
-	if s.name == name {
-		return
-	}
-	s.name = name
-	if s.pin != nil {
-		s.pin.link.Become(s.pinIdentity())
-		s.stain()
-	}
-}
-
 // moveTo makes id the session's identity; link is its shared link, or nil.
 func (s *Session) moveTo(id upstream.Identity, link *upstream.Link) {
 	if s.link != nil {

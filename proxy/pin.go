@@ -37,7 +37,7 @@ var restoreInfo = infoOf("restore")
 // pinned returns the link of the session's private connection.
 func (s *Session) pinned() *upstream.Link {
 	if s.pin == nil {
-		s.pinAs(s.pinIdentity())
+		s.pinAs(s.ident)
 	}
 	return s.pin.link
 }
@@ -45,12 +45,6 @@ func (s *Session) pinned() *upstream.Link {
 func (s *Session) pinAs(id upstream.Identity) {
 	s.pin = &pin{link: s.server.pool.Pin(id, s)}
 	s.private.Store(s.pin.link)
-}
-
-func (s *Session) pinIdentity() upstream.Identity {
-	id := s.ident
-	id.Name = s.name
-	return id
 }
 
 // pickPinned picks r for the private connection, if the order allows it.
@@ -95,7 +89,7 @@ func (s *Session) repin() {
 	}
 	s.waitNoMore(p.link)
 	p.link.Close()
-	p.link = s.server.pool.Pin(s.pinIdentity(), s)
+	p.link = s.server.pool.Pin(s.ident, s)
 	s.private.Store(p.link)
 	if s.standing() {
 		p.link.Keep()
@@ -107,7 +101,7 @@ func (s *Session) repin() {
 func (s *Session) become(id upstream.Identity) {
 	s.moveTo(id, nil)
 	if s.pin != nil {
-		s.pin.link.Become(s.pinIdentity())
+		s.pin.link.Become(s.ident, s.conn)
 		if s.pin.conn != nil {
 			s.pin.conn.Speaks(id.Protocol)
 		}
@@ -155,6 +149,10 @@ func (s *Session) restore(conn *upstream.Conn) {
 	}
 	if s.monitoring {
 		conn.Monitoring()
+	}
+	if conn.Name() != s.name && !(p.conn == conn && s.tx != nil && s.tx.multi) {
+		s.giveBack(0, 1, upstream.SetName(s.name)) // a named client is known by it in Redis, too
+		conn.SetName(s.name)
 	}
 	missing := p.missing
 	switch {

@@ -40,6 +40,7 @@ type Conn struct {
 	nc         net.Conn
 	origin     Origin
 	clientID   int64                    // what CLIENT ID says of it; 0 if it was not asked or may not ask
+	name       string                   // Name's, of a pinned link's owner
 	push       func(frame []byte) Owner // takes frames that answer no call
 	subscribed atomic.Bool              // RESP2: the connection may get messages
 	resp3      atomic.Bool              // it speaks RESP3: pushes may come
@@ -63,6 +64,8 @@ type Conn struct {
 	pending  []byte           // bytes that writeLoop has not taken yet
 	spare    []byte           // the buffer that writeLoop gave back
 	writing  bool             // writeLoop is awake, or has a token in wake
+	partial  bool             // a reply has begun and not ended
+	parked   bool             // writeLoop waits for its end
 	demoted  bool             // the node proved to be no master: nothing in flight ran
 	bad      bool             // a frame of the first call in flight said "not executed"
 	mixed    bool             // and a later one of it spoke as if something had run
@@ -155,6 +158,12 @@ func (c *Conn) Subscribed(yes bool) { c.subscribed.Store(yes) }
 // Speaks says which protocol a HELLO that was sent over the connection has led to.
 func (c *Conn) Speaks(protocol int) { c.resp3.Store(protocol == 3) }
 
+// Name returns the name that SetName has noted. Both are for the owner of a pinned link.
+func (c *Conn) Name() string { return c.name }
+
+// SetName notes that the owner sends CLIENT SETNAME (Name command) over the connection.
+func (c *Conn) SetName(name string) { c.name = name }
+
 // Monitoring says that the connection shows what MONITOR shows, in frames that answer
 // no call. It is set before MONITOR is sent.
 func (c *Conn) Monitoring() { c.monitoring.Store(true) }
@@ -211,8 +220,13 @@ func (c *Conn) closeLocked(cause error) {
 	}
 }
 
+// brokenReply is how long a reply that has begun may not go on while the node answers
+// on another connection. Redis writes a reply without a pause.
+const brokenReply = 2 * time.Second
+
 // stalled says whether calls have waited for replies at least as long as limit
-// and nothing has moved on the connection for so long. It sees only what it is
+// and nothing has moved on the connection for so long; brokenReply is enough within a
+// reply. A limit of 0 leaves only that. It sees only what it is
 // called for: the time counts from the first call that found the connection
 // waiting, so it is never too early, and late by at most two calls' distance. One
 // goroutine calls it.
@@ -220,7 +234,12 @@ func (c *Conn) stalled(now time.Time, limit time.Duration) bool {
 	progress := c.progress.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.partial && (limit == 0 || limit > brokenReply) {
+		limit = brokenReply
+	}
 	switch {
+	case limit == 0:
+		return false
 	case c.state == closed:
 		return false
 	case c.inflight.Len() == c.unsent || progress != c.seen:

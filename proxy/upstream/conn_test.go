@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"steadis/test/fake"
 )
@@ -391,4 +392,50 @@ func TestIsMessage(t *testing.T) {
 			t.Errorf("%q: %v", frame, got)
 		}
 	}
+}
+
+// TestConnSendsNothingIntoAnUnfinishedReply: what comes behind a reply whose end never
+// comes would be taken for a part of it.
+func TestConnSendsNothingIntoAnUnfinishedReply(t *testing.T) {
+	for _, begun := range []string{"*2\r\n+x\r\n", "$5\r\nab", "+x", "%1\r\n+k\r\n", "|1\r\n+k\r\n+v\r\n", "*1\r\n", "$5\r\nabcde\r"} {
+		onWire(t, nil, func(t *testing.T, w *wire) {
+			w.send(w.calls("a")...)
+			w.got("a")
+			w.answer(begun)
+			w.send(w.calls("b")...)
+			w.conn.Close()
+			w.want(t, "end", "a in_doubt", "b not_sent") // so it was not written
+		})
+	}
+	onWire(t, nil, func(t *testing.T, w *wire) {
+		w.send(w.calls("a")...)
+		w.got("a")
+		w.answer("*2\r\n+x\r\n")
+		w.send(w.calls("b")...)
+		w.send(w.calls("c")...)
+		w.answer("+y\r\n")
+		w.got("b", "c")
+		w.answer("+1\r\n+2\r\n")
+		w.want(t, "a=*2\r\n+x\r\n+y", "b=+1", "c=+2")
+	})
+}
+
+// TestConnStalledWithinAReply: the node answers elsewhere, and within a reply nothing
+// comes: it is broken.
+func TestConnStalledWithinAReply(t *testing.T) {
+	onWire(t, nil, func(t *testing.T, w *wire) {
+		w.send(w.calls("a")...)
+		begin := time.Now()
+		stalled := func(after time.Duration) bool { return w.conn.stalled(begin.Add(after), 0) }
+		if stalled(0) || stalled(time.Hour) {
+			t.Error("a connection without a limit is not stalled before its reply begins")
+		}
+		w.answer("*2\r\n+x\r\n")
+		if stalled(0) || stalled(0) || stalled(brokenReply-1) {
+			t.Error("stalled too early")
+		}
+		if !stalled(brokenReply) {
+			t.Error("not stalled although the reply does not go on")
+		}
+	})
 }

@@ -31,11 +31,12 @@ func (l *Link) connect() {
 		if gate.Generation != last {
 			attempt, last = 0, gate.Generation
 		}
-		g, err := l.pool.dial(gate, l.Identity(), l.pinned)
+		id := l.Identity()
+		g, err := l.pool.dial(gate, id, l.pinned)
 		var rejected *Rejected
 		switch {
 		case err == nil:
-			if l.attach(newConn(g, gate.Origin, l.push, l.connEnded), gate) {
+			if l.attach(newConn(g, gate.Origin, l.push, l.connEnded), gate, id) {
 				return
 			}
 		case errors.As(err, &rejected):
@@ -71,11 +72,12 @@ func (l *Link) standsLocked(gate *Gate) bool {
 	return !l.closed && now.Open && now.Generation == gate.Generation
 }
 
-// attach makes c the link's connection, unless the master has changed since it
-// was dialled, and wakes those who wait.
-func (l *Link) attach(c *Conn, gate *Gate) bool {
+// attach makes c, whose handshake has made it id's, the link's connection and wakes
+// those who wait, unless the master or the link's identity has changed since it was
+// dialled.
+func (l *Link) attach(c *Conn, gate *Gate, id Identity) bool {
 	l.mu.Lock()
-	if !l.standsLocked(gate) {
+	if !l.standsLocked(gate) || l.id != id {
 		l.mu.Unlock()
 		c.nc.Close()
 		return false

@@ -100,15 +100,16 @@ func (p *Pool) GiveUp() {
 // nothing was received, is dead then, whatever TCP says: the node is not busy, as
 // it runs one command at a time and has run the Pilot's. It is closed, for
 // ErrStalled, and its calls get their fate. A pinned connection may rightly wait,
-// for a blocking command; TCP's keepalive looks after it. Call it after every
-// answered heartbeat: it needs two to see that time has passed.
+// for a blocking command; TCP's keepalive looks after it. Within a reply no connection
+// may stand still for brokenReply. Call it after every answered heartbeat: it needs two
+// to see that time has passed.
 func (p *Pool) Alive(now time.Time) {
-	if p.o.Stall <= 0 {
-		return
-	}
 	for _, l := range p.links() {
-		c := l.conn.Load()
-		if !l.pinned && c != nil && c.stalled(now, p.o.Stall) {
+		limit := p.o.Stall
+		if l.pinned {
+			limit = 0
+		}
+		if c := l.conn.Load(); c != nil && c.stalled(now, limit) {
 			c.fail(ErrStalled)
 		}
 	}

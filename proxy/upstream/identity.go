@@ -60,6 +60,9 @@ var ours = []string{sayAuth, sayHello, saySelect, sayClient, sayRole, sayPing}
 // Ping is the command that asks a Pilot's node whether it lives.
 var Ping = resp.AppendCommand(nil, sayPing)
 
+// SetName is the command that gives a connection its client's name.
+func SetName(name string) []byte { return resp.AppendCommand(nil, sayClient, "SETNAME", name) }
+
 // IsOurs says whether a line that MONITOR shows is a command of steadis itself.
 func IsOurs(line []byte) bool {
 	_, rest, ok := bytes.Cut(line, []byte(`] "`))

@@ -84,13 +84,27 @@ func (l *Link) Identity() Identity {
 	return l.id
 }
 
-// Become says that the connection of a pinned link has another identity from now on,
-// because its owner has sent SELECT, AUTH or HELLO over it. The next connection gets
-// it by its handshake.
-func (l *Link) Become(id Identity) {
+// Become says that on, a connection of a pinned link, has another identity from now on,
+// because its owner has sent SELECT, AUTH or HELLO over it and was answered. All later
+// connections get it by their handshake. If the link has one already that was made
+// before, it is given up.
+func (l *Link) Become(id Identity, on *Conn) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.id = id
+	stale := l.conn.Load()
+	if stale == on {
+		stale = nil
+	}
+	if stale != nil {
+		l.conn.Store(nil)
+		if len(l.waiters) > 0 || l.keep {
+			l.connectLocked()
+		}
+	}
+	l.mu.Unlock()
+	if stale != nil {
+		stale.Close()
+	}
 }
 
 // New says whether the link has never had a connection.

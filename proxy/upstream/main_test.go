@@ -41,6 +41,18 @@ func (r *record) want(t *testing.T, want ...string) {
 	r.lines = nil
 }
 
+// wantOnly checks that one line was noted since the last want, once or more.
+func (r *record) wantOnly(t *testing.T, line string) {
+	t.Helper()
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.lines) == 0 || slices.ContainsFunc(r.lines, func(l string) bool { return l != line }) {
+		t.Errorf("got  %q\nwant only %q", r.lines, line)
+	}
+	r.lines = nil
+}
+
 // call is a Call that notes its fate under its name.
 type call struct {
 	*record

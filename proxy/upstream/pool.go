@@ -32,6 +32,8 @@ const (
 	concurrentDials = 32
 	// idlePinned is how many unused pinned links are kept for each identity.
 	idlePinned = 32
+	// spares is how many of them are made in advance for each identity that pins.
+	spares = 4
 	// linger is how long a shared link without clients keeps its connection.
 	linger = 30 * time.Second
 	// maxKnown bounds how many accepted identities are remembered.
@@ -65,6 +67,7 @@ type Pool struct {
 	shared map[slot]*Link
 	pinned map[*Link]struct{}
 	idle   map[Identity][]*Link
+	filled map[Identity]struct{} // identities for which spares are being made
 	known  map[Identity]struct{} // identities that a master has accepted
 }
 
@@ -76,7 +79,7 @@ func NewPool(o Options) *Pool {
 	p := &Pool{
 		o: o, dials: make(chan struct{}, concurrentDials),
 		shared: make(map[slot]*Link), pinned: make(map[*Link]struct{}),
-		idle: make(map[Identity][]*Link), known: make(map[Identity]struct{}),
+		idle: make(map[Identity][]*Link), filled: make(map[Identity]struct{}), known: make(map[Identity]struct{}),
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.gate.Store(p.newGate(Gate{}))
@@ -124,6 +127,9 @@ func (p *Pool) Pin(id Identity, owner Pinner) *Link {
 	for {
 		p.mu.Lock()
 		n := len(p.idle[id])
+		if n <= spares {
+			p.fillLocked(id)
+		}
 		if n == 0 {
 			l := &Link{pool: p, id: id, pinned: true, owner: owner}
 			p.pinned[l] = struct{}{}
@@ -138,6 +144,61 @@ func (p *Pool) Pin(id Identity, owner Pinner) *Link {
 		}
 		l.Close()
 	}
+}
+
+// fillLocked starts making spares for an identity, unless that is under way. p.mu must
+// be held.
+func (p *Pool) fillLocked(id Identity) {
+	if _, ok := p.filled[id]; ok || p.ctx.Err() != nil {
+		return
+	}
+	p.filled[id] = struct{}{}
+	p.wg.Add(1)
+	go p.fill(id)
+}
+
+// fill makes connections that lie idle until somebody pins them, so that a command that
+// needs one need not wait for a dial, nor be overtaken by another client's that does
+// not. It ends when there are enough, or at the first failure: the next Pin tries again.
+func (p *Pool) fill(id Identity) {
+	defer p.wg.Done()
+	for {
+		gate := p.gate.Load()
+		p.mu.Lock()
+		if len(p.idle[id]) >= spares || !gate.Open || p.ctx.Err() != nil {
+			delete(p.filled, id)
+			p.mu.Unlock()
+			return
+		}
+		p.mu.Unlock()
+		g, err := p.dial(gate, id, true)
+		if err != nil {
+			gate = nil
+		}
+		if gate == nil || !p.spare(g, gate, id) {
+			p.mu.Lock()
+			delete(p.filled, id)
+			p.mu.Unlock()
+			return
+		}
+	}
+}
+
+// spare makes an idle link of a connection; false if the master has changed since it
+// was dialled.
+func (p *Pool) spare(g greeted, gate *Gate, id Identity) bool {
+	l := &Link{pool: p, id: id, pinned: true}
+	p.mu.Lock()
+	p.pinned[l] = struct{}{}
+	p.mu.Unlock()
+	if !l.attach(newConn(g, gate.Origin, l.push, l.connEnded), gate, id) {
+		p.remove(l)
+		return false
+	}
+	if !p.keepIdle(l) {
+		l.Close()
+	}
+	return true
 }
 
 // Unpin gives a pinned link back. Its connection must have no state left that

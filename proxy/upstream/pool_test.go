@@ -35,8 +35,8 @@ func TestPinReusesWhatUnpinGaveBack(t *testing.T) {
 		r.connected(idle)
 		r.pool.Unpin(idle)
 		r.a.Disconnect()
-		r.want(t, "trouble 1")
-		if r.pool.Pin(nobody, r.waiter("4")) == idle || len(r.pool.idle) != 0 {
+		r.wantOnly(t, "trouble 1") // of each spare too
+		if r.pool.Pin(nobody, r.waiter("4")) == idle {
 			t.Error("a link whose connection is gone was kept")
 		}
 		var many []*Link
@@ -165,6 +165,39 @@ func TestPilot(t *testing.T) {
 		<-p.Gone()
 		if p.Err() == nil {
 			t.Error("ended for no reason")
+		}
+	})
+}
+
+// TestBecome: a connection that was made with a former identity is not taken for one
+// of the new, whether it was there before Become or was being made.
+func TestBecome(t *testing.T) {
+	inRig(t, Options{}, nil, func(t *testing.T, r *rig) {
+		r.pool.Open("a:1", 1, 0)
+		one := Identity{DB: 1}
+		l := r.pool.Pin(nobody, r.waiter("w"))
+		r.connected(l)
+		asked := l.Conn()
+		l.Become(one, asked)
+		if l.Conn() != asked || l.Identity() != one {
+			t.Error("the connection on which the step was made is given up")
+		}
+		r.a.Disconnect()
+		synctest.Wait()
+		r.connected(l)
+		if l.Conn() == asked {
+			t.Fatal("the connection did not end")
+		}
+		two := Identity{DB: 2}
+		l.Become(two, asked) // answered on a connection that is gone since
+		synctest.Wait()
+		if l.Conn() != nil {
+			t.Error("a connection in database 1 is taken for one in database 2")
+		}
+		r.connected(l)
+		r.pool.Unpin(l)
+		if got := r.pool.Pin(two, r.waiter("x")); got != l {
+			t.Error("the link does not lie idle under its identity")
 		}
 	})
 }

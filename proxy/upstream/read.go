@@ -26,6 +26,7 @@ func (c *Conn) readFrames(size int) error {
 		buf                  = make([]byte, size)
 		start, scanned, fill int // buf[start:scanned] is the frame so far, buf[:fill] was read
 		dirty                []Owner
+		partial              bool // what setPartial was told
 	)
 	for {
 		n, err := c.nc.Read(buf[fill:])
@@ -51,6 +52,10 @@ func (c *Conn) readFrames(size int) error {
 		if err != nil {
 			return err
 		}
+		if partial != (start < fill) {
+			partial = !partial
+			c.setPartial(partial)
+		}
 		switch {
 		case start == fill:
 			start, scanned, fill = 0, 0, 0
@@ -67,6 +72,23 @@ func (c *Conn) readFrames(size int) error {
 			scanned -= start
 			start, buf = 0, bigger
 		}
+	}
+}
+
+// setPartial says whether a reply has begun and not ended. While it has, nothing more
+// is sent: if its end never comes, because a module has announced more elements than
+// it gave, what other clients were answered would be taken for a part of it. Their
+// commands would have to wait for its end anyway.
+func (c *Conn) setPartial(yes bool) {
+	c.mu.Lock()
+	c.partial = yes
+	wake := !yes && c.parked
+	if wake {
+		c.parked = false
+	}
+	c.mu.Unlock()
+	if wake {
+		c.wake <- struct{}{}
 	}
 }
 

@@ -74,8 +74,12 @@ func (c *Conn) notWritten(rest int) {
 func (c *Conn) takePending() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.pending) == 0 || c.state == closed {
+	switch {
+	case len(c.pending) == 0 || c.state == closed:
 		c.writing = false
+		return nil
+	case c.partial:
+		c.parked = true // still writing, for Send: setPartial brings the token
 		return nil
 	}
 	buf := c.pending
