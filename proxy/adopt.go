@@ -63,6 +63,7 @@ func (s *Session) candidate(r *request) string {
 		}
 		r.target.DB = int(db)
 	case command.Auth:
+		r.target.Edition = 0
 		if len(r.args) > 3 {
 			return "-ERR syntax error\r\n"
 		}
@@ -92,7 +93,7 @@ func (s *Session) hello(r *request) string {
 	for i := 2; i < len(r.args); i++ {
 		switch left := len(r.args) - i - 1; {
 		case is(r.args[i], "auth") && left >= 2:
-			r.target.Auth = true
+			r.target.Auth, r.target.Edition = true, 0
 			r.target.User, r.target.Password = string(r.args[i+1]), string(r.args[i+2])
 			i += 2
 		case is(r.args[i], "setname") && left >= 1:

@@ -129,14 +129,13 @@ func (s *Session) unblocked(r *request, frame []byte) {
 // again, with what is left of its time. A WAIT that was cut short confirms
 // nothing.
 func (s *Session) reblock(r *request) {
+	r.own().again = true
 	if isWait(r.info) {
 		r.state, r.reply = done, []byte(voidWait(r.info))
 	}
 	at := command.LastIDs(r.args)
 	if len(at) == 0 || len(at) != len(r.lastIDs) {
-		if r.rare != &plainRequest {
-			r.own().lastIDs = nil
-		}
+		r.lastIDs = nil
 		return
 	}
 	for n, i := range at {

@@ -344,6 +344,7 @@ func (s *Session) look() roster.Client {
 	if s.track != nil {
 		c.Tracking, c.Redir = true, max(0, s.redirection())
 	}
+	c.Broadcast = s.track != nil && s.track.broadcast()
 	c.Blocked = s.barrier != nil && s.barrier.role == roleBlock && s.barrier.state == sent
 	return c
 }

@@ -33,7 +33,12 @@ type conductor struct {
 	pilot *upstream.Pilot
 	view  *topology.View // the view in force
 	tried int            // failed attempts since the last success
+	beats int            // heartbeats
 }
+
+// lookEvery is after how many heartbeats the master is asked anew whether it needs a
+// password.
+const lookEvery = 5
 
 // conduct runs until ctx ends.
 func (s *Server) conduct(ctx context.Context) {
@@ -171,14 +176,16 @@ func (c *conductor) resume() {
 	if gate := c.pool.Gate(); gate.Open && gate.Generation == c.view.Generation {
 		return
 	}
-	ended := c.hold.End()
-	c.noteEnd(ended)
+	waiting := c.hold.Counts().Waiting
+	// The gate first: while it says that the hold time is over, commands are refused,
+	// and nobody who has seen the outage end may be.
 	c.pool.Open(c.view.Master, c.view.Generation, c.view.Epoch)
+	c.noteEnd(c.hold.End(), waiting)
+	c.pool.Prepare(c.stranger())
 }
 
 // noteEnd logs and measures the end of an outage.
-func (c *conductor) noteEnd(ended hold.Outage) {
-	waiting := c.hold.Counts().Waiting
+func (c *conductor) noteEnd(ended hold.Outage, waiting int) {
 	if ended.Phase == hold.Idle {
 		return
 	}
@@ -204,6 +211,10 @@ func (c *conductor) watch(ctx context.Context) {
 	case <-c.lost:
 	case <-timer.C:
 		c.pool.Reap(c.now())
+		c.hubs.Tick()
+		if c.beats++; c.beats%lookEvery == 0 {
+			c.look(ctx)
+		}
 	}
 	c.heartbeat(ctx)
 }
@@ -233,6 +244,19 @@ func (c *conductor) heartbeat(ctx context.Context) {
 	}
 }
 
+// look finds out whether clients need a password now. What was true for the connections
+// that there are does not hold for new clients.
+func (s *Server) look(ctx context.Context) {
+	edition := s.pool.Edition()
+	if err := s.pool.Look(ctx); err != nil {
+		return // the pilot will say what is wrong
+	}
+	if s.pool.Edition() != edition {
+		s.o.Log.Info("what clients need to do before their first command has changed", zap.Bool("password", s.pool.NeedsAuth()))
+		s.warm()
+	}
+}
+
 // lostPilot shuts the gate because the master did not answer; conduct then tries
 // to reach it again.
 func (c *conductor) lostPilot(err error) {
@@ -252,6 +276,7 @@ func (c *conductor) rest(ctx context.Context, d time.Duration) {
 			c.o.Log.Error("the hold time is over and there is no master; commands are refused until there is one",
 				zap.String("reason", o.Reason), zap.Duration("hold", c.o.Hold))
 			c.pool.GiveUp()
+			c.giveUpTickets()
 		}
 		next := end
 		if o := c.hold.Outage(); o.Phase == hold.Holding {

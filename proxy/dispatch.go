@@ -47,16 +47,16 @@ func (s *Session) window() int {
 // leaveModes gives the private connection back when nothing needs it any more, so
 // that the session's commands go over the shared link again.
 func (s *Session) leaveModes() {
-	if s.pin == nil || s.flight > 0 || len(s.batch) > 0 || s.barrier != nil || s.waiting != nil {
+	if s.pin == nil && s.sub == nil || s.flight > 0 || len(s.batch) > 0 || s.barrier != nil || s.waiting != nil {
 		return
 	}
 	if t := s.tx; t != nil && !t.watched && !t.multi {
 		s.tx = nil
 	}
-	if u := s.sub; u != nil && u.open == 0 && u.empty() && !u.fanned() {
+	if u := s.sub; u != nil && u.open == 0 && u.empty() {
 		s.endSub()
 	}
-	if !s.hasState() && !s.server.apart() {
+	if s.pin != nil && !s.hasState() && !s.server.apart() {
 		s.unpin(true)
 	}
 }
@@ -237,10 +237,7 @@ func (s *Session) noteSent(r *request, conn *upstream.Conn) {
 	if runsScript(r) {
 		s.server.scriptSent()
 	}
-	switch {
-	case r.role == roleBlock:
-		r.own().again = true
-	case r.info.Class != command.Read:
+	if r.info.Class != command.Read && r.role != roleBlock {
 		s.wrote = conn.Generation()
 	}
 }

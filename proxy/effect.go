@@ -164,7 +164,7 @@ func (s *Session) noteSubscribed(k kind, add bool, args [][]byte) int {
 		if !add {
 			return max(1, len(args)-1)
 		}
-		s.openSub()
+		s.openSub(nil)
 	}
 	return framesOf(s.sub.sets, k, add, args)
 }

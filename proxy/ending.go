@@ -92,7 +92,8 @@ func (s *Session) bury() {
 	}
 	s.queue = ring.Ring[*request]{}
 	s.next = 0
-	s.tx, s.sub, s.track = nil, nil, nil
+	s.endSub()
+	s.tx, s.track = nil, nil
 	s.unpin(false)
 	s.server.forgetRedirect(s)
 	if s.link != nil {

@@ -76,7 +76,7 @@ func (s *Session) inDoubt(r *request) bool {
 		return r.info.Verb == command.Exec && (s.tx == nil || !s.tx.repeatable())
 	case roleBlock:
 		return r.info.Merged // a module's: what it had done before it was cut off is not known
-	case roleRestore, roleAdopt, roleSubscribe, roleWatch, roleAsk, roleTrack, roleTouch, roleMonitor:
+	case roleRestore, roleAdopt, roleSubscribe, roleWatch, roleAsk, roleFan, roleTrack, roleTouch, roleMonitor:
 		return false
 	case roleMulti, roleQueued:
 		return false // without an EXEC it did not run

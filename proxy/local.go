@@ -114,10 +114,11 @@ func (s *Session) quit(r *request) bool {
 // reset brings the session back to where it was when the client connected
 // (Redis 7.0 networking.c clearClientConnectionState). Nothing is in flight.
 func (s *Session) reset() {
-	s.tx, s.sub, s.track, s.monitoring, s.untouched = nil, nil, nil, false, false
+	s.endSub()
+	s.tx, s.track, s.monitoring, s.untouched = nil, nil, false, false
 	s.name = ""
 	lent := s.pin != nil && s.pin.lent > 0
-	s.moveTo(upstream.Identity{}, nil)
+	s.moveTo(s.server.stranger(), nil)
 	if lent {
 		s.repin()
 		return

@@ -62,6 +62,7 @@ type Options struct {
 // UpstreamOptions are about the connections to the master.
 type UpstreamOptions struct {
 	User, Password string        // for steadis' own ROLE and PING only
+	Subscribers    int           // clients that have a connection of their own to subscribe on; the others share
 	Connections    int           // shared ones for each user, database and protocol
 	DialTimeout    time.Duration // a dial and its handshake
 	Heartbeat      time.Duration // how often the master is asked whether it lives
@@ -89,6 +90,7 @@ func (o Options) orDefaults() Options {
 	fill(&o.HoldMaxCommands, 100_000)
 	fill(&o.HoldMaxBytes, 256<<20)
 	fill(&o.Upstream.Connections, 2)
+	fill(&o.Upstream.Subscribers, defaultSubscribers)
 	fill(&o.Upstream.DialTimeout, time.Second)
 	fill(&o.Upstream.Heartbeat, time.Second)
 	fill(&o.Limits.Clients, 10_000)

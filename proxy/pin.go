@@ -31,8 +31,11 @@ const (
 	allPieces = pieceTouch | pieceTrack | pieceSub | pieceTx | pieceMonitor
 )
 
-// restoreInfo is the command of steadis' own requests.
-var restoreInfo = infoOf("restore")
+// restoreInfo and resubscribeInfo are the commands of steadis' own requests.
+var (
+	restoreInfo     = infoOf("restore")
+	resubscribeInfo = infoOf("resubscribe")
+)
 
 // pinned returns the link of the session's private connection.
 func (s *Session) pinned() *upstream.Link {
@@ -57,7 +60,7 @@ func (s *Session) pickPinned(r *request) bool {
 
 // hasState says whether the session has state that must not be shared.
 func (s *Session) hasState() bool {
-	return s.tx != nil && (s.tx.watched || s.tx.multi) || s.sub != nil || s.track != nil || s.monitoring ||
+	return s.tx != nil && (s.tx.watched || s.tx.multi) || s.sub != nil && !s.sub.fanned() || s.track != nil || s.monitoring ||
 		s.untouched || s.pin != nil && s.pin.lent > 0
 }
 
@@ -144,7 +147,7 @@ func (s *Session) refresh() {
 // session is.
 func (s *Session) restore(conn *upstream.Conn) {
 	p := s.pin
-	if s.sub != nil {
+	if s.sub != nil && !s.sub.fanned() {
 		conn.Subscribed(true)
 	}
 	if s.monitoring {
@@ -169,7 +172,7 @@ func (s *Session) restore(conn *upstream.Conn) {
 	if missing&pieceTrack != 0 && s.track != nil {
 		s.restoreTracking(conn)
 	}
-	if missing&pieceSub != 0 && s.sub != nil {
+	if missing&pieceSub != 0 && s.sub != nil && !s.sub.fanned() {
 		s.restoreSub()
 	}
 	if missing&pieceTx != 0 && s.tx != nil && len(s.tx.log) > 0 {
@@ -182,7 +185,11 @@ func (s *Session) restore(conn *upstream.Conn) {
 
 // giveBack puts one call that restores a piece of the state into s.calls.
 func (s *Session) giveBack(what piece, frames int, raw []byte) {
-	s.calls = append(s.calls, &request{s: s, info: restoreInfo, role: roleRestore, frames: int32(frames), raw: raw, rare: &rare{piece: what}})
+	info := restoreInfo
+	if what == pieceSub {
+		info = resubscribeInfo
+	}
+	s.calls = append(s.calls, &request{s: s, info: info, role: roleRestore, frames: int32(frames), raw: raw, rare: &rare{piece: what}})
 }
 
 // restored notes that the state is on conn now.

@@ -5,14 +5,21 @@ import (
 	"slices"
 
 	"steadis/proxy/command"
+	"steadis/proxy/fanout"
 	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
 
-// subscription is what a session has subscribed to, on its private connection.
+// subscription is what a session has subscribed to, on its private connection or on
+// connections that many share.
 type subscription struct {
-	sets [3]map[string]struct{}
-	open int // (un)subscribing requests without their full reply
+	sets   [3]map[string]struct{}
+	open   int  // (un)subscribing requests without their full reply
+	direct bool // it counts as one with a connection of its own
+
+	member *fanout.Member // on shared connections; else nil
+	ticket *fanout.Ticket // what asking waits for
+	asking *request
 }
 
 // empty says whether nothing is subscribed.
@@ -69,17 +76,8 @@ func (s *Session) advanceSubscribe(r *request) bool {
 	case !s.first(r):
 		return false
 	}
-	s.openSub()
+	s.openSub(r)
 	return s.pickSub(r, k, add)
-}
-
-// openSub begins the subscribed mode.
-func (s *Session) openSub() {
-	s.sub = &subscription{}
-	for k := range s.sub.sets {
-		s.sub.sets[k] = make(map[string]struct{})
-	}
-	s.pinned().Keep()
 }
 
 // advanceSub deals with any command in RESP2's subscribed mode. Only what Redis allows
@@ -96,8 +94,11 @@ func (s *Session) advanceSub(r *request) bool {
 	if ok && command.Arity(r.info, len(r.args)) {
 		return s.pickSub(r, k, add)
 	}
-	if r.info.Verb == command.Ping && !u.empty() {
-		return s.pickPinned(r) // its reply has a form of its own there
+	if r.info.Verb == command.Ping && !u.empty() { // its reply has a form of its own there
+		if u.fanned() {
+			return s.first(r) && s.local(r, s.pongSubscribed(r))
+		}
+		return s.pickPinned(r)
 	}
 	if !s.first(r) {
 		return false
@@ -106,7 +107,7 @@ func (s *Session) advanceSub(r *request) bool {
 	case u.empty():
 		s.endSub()
 		return s.advance(r)
-	case !r.info.Known:
+	case !r.info.Known && !u.fanned():
 		return s.pickPinned(r) // Redis' own words
 	case !command.Arity(r.info, len(r.args)):
 		return s.local(r, errArity(r.info.Name))
@@ -117,6 +118,9 @@ func (s *Session) advanceSub(r *request) bool {
 // pickSub picks an (un)subscribing command and notes what it will have done.
 func (s *Session) pickSub(r *request, k kind, add bool) bool {
 	u := s.sub
+	if u.fanned() {
+		return s.fan(r, k, add)
+	}
 	if !s.pickPinned(r) {
 		return false
 	}
@@ -214,9 +218,3 @@ func (s *Session) Push(l *upstream.Link, frame []byte) upstream.Owner {
 	s.write(frame)
 	return s.soil()
 }
-
-// endSub leaves subscribed mode.
-func (s *Session) endSub() { s.sub = nil }
-
-// fanned says whether the subscriptions are on connections that many share.
-func (u *subscription) fanned() bool { return false }

@@ -36,6 +36,7 @@ const (
 	roleMonitor               // MONITOR
 	roleInfo                  // INFO: steadis has something to add
 	roleScan                  // SCAN and its kin: the cursor belongs to one master
+	roleFan                   // SUBSCRIBE of a client that shares connections: is there a master?
 	roleAsk                   // steadis' own answer, unless Redis has an error for it
 	roleElsewhere             // answered by a goroutine that looks at other sessions
 	roleRestore               // steadis' own: restores a session's state on a new connection
@@ -110,17 +111,13 @@ func (r *request) Frames() int { return int(r.frames) }
 
 // ErrorEnds implements upstream.Call.
 func (r *request) ErrorEnds() bool {
-	return r.role == roleSubscribe || r.role == roleTxEnd || r.piece == pieceSub
+	return r.role == roleSubscribe || r.role == roleTxEnd || r.info == resubscribeInfo
 }
 
 // TakesPush implements upstream.PushTaker: in RESP3 the replies to SUBSCRIBE and its
 // kin are pushes (Redis 7.0 pubsub.c addReplyPubsubSubscribed).
 func (r *request) TakesPush(frame []byte) bool {
-	switch {
-	case r.role == roleSubscribe, r.role == roleTxEnd, r.piece == pieceSub:
-		return isSubscribed(frame)
-	}
-	return false
+	return r.ErrorEnds() && isSubscribed(frame)
 }
 
 // subscribedHeads are how the replies to SUBSCRIBE and its kin begin, after the first

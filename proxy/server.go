@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"steadis/proxy/command"
+	"steadis/proxy/fanout"
 	"steadis/proxy/hold"
 	"steadis/proxy/resp"
 	"steadis/proxy/roster"
@@ -29,15 +30,18 @@ type Server struct {
 	metrics *metrics
 	scripts scripts
 	stops   apart
+	hubs    *fanout.Hubs
 	table   atomic.Pointer[command.Table] // what is known of commands, with what the master serves
 	policy  *command.Table                // the same without
 	errFull []byte
 
-	started  time.Time
-	ids      atomic.Uint64
-	draining atomic.Bool
-	lost     chan struct{}  // capacity 1: a connection to the master failed
-	wg       sync.WaitGroup // goroutines of the server and of its sessions' outputs
+	started time.Time
+	ids     atomic.Uint64
+	// subscribers counts those with a connection of their own.
+	subscribers atomic.Int64
+	draining    atomic.Bool
+	lost        chan struct{}  // capacity 1: a connection to the master failed
+	wg          sync.WaitGroup // goroutines of the server and of its sessions' outputs
 
 	// mu guards the fields below. A session's lock may be held when it is taken,
 	// never the other way round. No I/O and no callback under it.
@@ -72,6 +76,7 @@ func New(o Options) (*Server, error) {
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
 		Connections: o.Upstream.Connections, Stall: o.Hold, Trouble: s.trouble,
 	})
+	s.hubs = fanout.NewHubs(s.pool, fanout.Options{Name: "steadis"})
 	s.metrics = newMetrics(s)
 	if o.Registry != nil {
 		if err := o.Registry.Register(s.metrics); err != nil {
@@ -114,16 +119,20 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	s.drain()
 	close(over)
 	accepting.Wait()
+	s.hubs.Close()
 	s.pool.Stop()
 	s.wg.Wait()
 	return err
 }
 
+// stranger is who a client is before it says anything.
+func (s *Server) stranger() upstream.Identity { return upstream.Identity{Edition: s.pool.Edition()} }
+
 // warm keeps the shared links of clients that do not authenticate connected, so
 // that the first commands after a start or a switch find a connection.
 func (s *Server) warm() {
 	for n := range s.o.Upstream.Connections {
-		s.pool.Shared(upstream.Identity{}, uint64(n))
+		s.pool.Shared(s.stranger(), uint64(n))
 	}
 }
 

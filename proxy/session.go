@@ -73,7 +73,7 @@ type Session struct {
 }
 
 func newSession(srv *Server, id uint64, out *output) *Session {
-	s := &Session{server: srv, id: id, out: out, meanReply: firstMeanReply, created: srv.now()}
+	s := &Session{server: srv, id: id, out: out, meanReply: firstMeanReply, created: srv.now(), ident: srv.stranger()}
 	out.drained = s.Settle
 	s.room.L = &s.mu
 	return s
@@ -285,7 +285,11 @@ func (s *Session) deal(r *request, frame []byte, last bool) {
 		if r.info.Verb == command.ClientTrackingInfo {
 			frame = s.trackingInfo(frame)
 		}
-		if s.heedScript(r, frame) {
+		switch {
+		case !s.heedScript(r, frame):
+		case changesAccess(r) && frame[0] == '+':
+			s.lookFirst(r, frame)
+		default:
 			s.answer(r, frame)
 		}
 	case roleGroup:
@@ -313,6 +317,8 @@ func (s *Session) deal(r *request, frame []byte, last bool) {
 		s.monitors(r, frame)
 	case roleInfo:
 		s.answer(r, s.withSteadis(r, frame))
+	case roleFan:
+		s.fanReady(r, frame)
 	case roleAsk:
 		s.allowed(r, frame)
 	case roleScan:

@@ -255,3 +255,15 @@ func is(arg []byte, word string) bool {
 	}
 	return true
 }
+
+// broadcast says whether tracking is in BCAST mode.
+func (t *tracking) broadcast() bool {
+	for _, args := range t.accepted {
+		for _, arg := range args[3:] {
+			if is(arg, "bcast") {
+				return true
+			}
+		}
+	}
+	return false
+}

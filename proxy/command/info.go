@@ -100,6 +100,11 @@ const (
 	WaitAOF
 	Scan // SCAN, HSCAN, SSCAN and ZSCAN: Info.Cursor says where the cursor is
 
+	ACLSetUser
+	ACLDelUser
+	ACLLoad
+	ConfigSet
+
 	ServerInfo // INFO
 	Debug
 	Shutdown

@@ -40,6 +40,8 @@ type Conn struct {
 	nc         net.Conn
 	origin     Origin
 	clientID   int64                    // what CLIENT ID says of it; 0 if it was not asked or may not ask
+	private    bool                     // of a pinned link: no other client's commands will come
+	herald     *herald                  // wakes writeLoop for Send; nil: Send does
 	name       string                   // Name's, of a pinned link's owner
 	push       func(frame []byte) Owner // takes frames that answer no call
 	subscribed atomic.Bool              // RESP2: the connection may get messages
@@ -138,7 +140,11 @@ func (c *Conn) Send(calls []Call) error {
 	wake := !c.writing
 	c.writing = true
 	c.mu.Unlock()
-	if wake {
+	switch {
+	case !wake:
+	case c.herald != nil:
+		c.herald.announce(c)
+	default:
 		c.wake <- struct{}{}
 	}
 	return nil

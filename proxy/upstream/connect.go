@@ -36,7 +36,7 @@ func (l *Link) connect() {
 		var rejected *Rejected
 		switch {
 		case err == nil:
-			if l.attach(newConn(g, gate.Origin, l.push, l.connEnded), gate, id) {
+			if l.attach(l.newConn(g, gate), gate, id) {
 				return
 			}
 		case errors.As(err, &rejected):
@@ -70,6 +70,14 @@ func (l *Link) target() *Gate {
 func (l *Link) standsLocked(gate *Gate) bool {
 	now := l.pool.gate.Load()
 	return !l.closed && now.Open && now.Generation == gate.Generation
+}
+
+func (l *Link) newConn(g greeted, gate *Gate) *Conn {
+	c := newConn(g, gate.Origin, l.push, l.connEnded)
+	if l.pinned {
+		c.private, c.herald = true, l.pool.herald
+	}
+	return c
 }
 
 // attach makes c, whose handshake has made it id's, the link's connection and wakes

@@ -23,6 +23,7 @@ type Identity struct {
 	Auth     bool // false: the connection does not authenticate
 	DB       int
 	Protocol int    // 2 or 3; 0 means 2
+	Edition  int    // of a client that has not authenticated: Pool.Edition when it came
 	Name     string // what CLIENT SETNAME gives a pinned link's connection; empty for shared ones
 }
 

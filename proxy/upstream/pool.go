@@ -53,13 +53,15 @@ type slot struct {
 // methods may be called concurrently, but those that move the gate (Close, Open,
 // Retire, GiveUp) and Alive only by one goroutine, the conductor.
 type Pool struct {
-	o     Options
-	ctx   context.Context
-	stop  context.CancelFunc
-	gate  atomic.Pointer[Gate]
-	dials chan struct{} // holds a token for each dial under way
+	o      Options
+	ctx    context.Context
+	stop   context.CancelFunc
+	gate   atomic.Pointer[Gate]
+	herald *herald
+	dials  chan struct{} // holds a token for each dial under way
 
-	needsAuth atomic.Bool // what NeedsAuth says
+	needsAuth atomic.Bool  // what NeedsAuth says
+	edition   atomic.Int64 // what Edition says
 	wg        sync.WaitGroup
 
 	// mu guards the fields below; never held while a link's lock is taken.
@@ -83,6 +85,10 @@ func NewPool(o Options) *Pool {
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.gate.Store(p.newGate(Gate{}))
+	if p.herald = newHerald(); p.herald != nil {
+		p.wg.Add(1)
+		go p.herald.run(p.ctx.Done(), &p.wg)
+	}
 	return p
 }
 
@@ -146,6 +152,13 @@ func (p *Pool) Pin(id Identity, owner Pinner) *Link {
 	}
 }
 
+// Prepare makes spares for an identity, if the gate is open.
+func (p *Pool) Prepare(id Identity) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fillLocked(id)
+}
+
 // fillLocked starts making spares for an identity, unless that is under way. p.mu must
 // be held.
 func (p *Pool) fillLocked(id Identity) {
@@ -191,7 +204,7 @@ func (p *Pool) spare(g greeted, gate *Gate, id Identity) bool {
 	p.mu.Lock()
 	p.pinned[l] = struct{}{}
 	p.mu.Unlock()
-	if !l.attach(newConn(g, gate.Origin, l.push, l.connEnded), gate, id) {
+	if !l.attach(l.newConn(g, gate), gate, id) {
 		p.remove(l)
 		return false
 	}
@@ -267,7 +280,7 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	defer cancel()
 	g, err := greetAt(ctx, p.o.Dial, gate.Addr, id.handshake(pinned))
 	if err == nil && !id.Auth {
-		p.needsAuth.Store(g.needsAuth)
+		p.noteAuth(g.needsAuth)
 	}
 	id.Name = ""
 	p.learn(id, err)
@@ -278,8 +291,39 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 func (p *Pool) Accepted(id Identity) { p.learn(id, nil) }
 
 // NeedsAuth says whether the master takes commands only from clients that have
-// authenticated, as the last connection that had not done so was told.
+// authenticated, as the last fresh connection that had not done so was told.
 func (p *Pool) NeedsAuth() bool { return p.needsAuth.Load() }
+
+// Edition is what goes into the Identity of a new client. Redis decides when a client
+// connects whether it needs a password (Redis 7.0 networking.c createClient), so
+// connections that were made before that has changed are not for clients that come
+// after: each change makes a new edition.
+func (p *Pool) Edition() int { return int(p.edition.Load()) }
+
+// Look asks the master, over a fresh connection, whether it needs a password now. It
+// returns once Edition is right, or with an error of the network.
+func (p *Pool) Look(ctx context.Context) error {
+	gate := p.gate.Load()
+	if !gate.Open {
+		return ErrNotSent
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
+	defer cancel()
+	g, err := greetAt(ctx, p.o.Dial, gate.Addr, Identity{}.handshake(false))
+	if err != nil {
+		return err
+	}
+	g.nc.Close()
+	p.noteAuth(g.needsAuth)
+	return nil
+}
+
+// noteAuth takes what a fresh connection was told.
+func (p *Pool) noteAuth(needs bool) {
+	if p.needsAuth.Swap(needs) != needs {
+		p.edition.Add(1)
+	}
+}
 
 func (p *Pool) learn(id Identity, err error) {
 	var rejected *Rejected

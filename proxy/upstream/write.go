@@ -24,10 +24,12 @@ func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 			return
 		}
 		for {
-			// Let the other clients that are ready to run add their commands: one
-			// write for all of them is what makes Redis spend a third of its time
-			// on a command.
-			runtime.Gosched()
+			if !c.private {
+				// Let the other clients that are ready to run add their commands: one
+				// write for all of them is what makes Redis spend a third of its time
+				// on a command.
+				runtime.Gosched()
+			}
 			buf := c.takePending()
 			if buf == nil {
 				break
