@@ -27,6 +27,7 @@ func (s *Session) advanceAdopt(r *request) bool {
 	}
 	known := s.server.pool.Known(r.target)
 	if r.link == nil && (s.pin != nil || !known) {
+		r.raw = resp.AppendCommandBytes(nil, r.args...) // not what was sent to a link that has authenticated
 		return s.pickAlone(r)
 	}
 	if r.link == nil {
@@ -36,15 +37,31 @@ func (s *Session) advanceAdopt(r *request) bool {
 			r.raw = resp.AppendCommand(nil, "HELLO", strconv.Itoa(max(2, r.target.Protocol)))
 		}
 	}
-	if r.info.Verb != command.Hello && !s.server.pool.Gate().Open && known {
-		// A new connection must not have to wait for a master to be set up.
-		link := r.link
-		r.link = nil
-		s.moveTo(r.target, link)
-		return s.local(r, []byte(replyOK))
+	if gate := s.server.pool.Gate(); known && !gate.Open && !gate.Out && s.adoptHere(r) {
+		return true
 	}
 	s.barrier = r
 	return s.pick(r, r.link)
+}
+
+// adoptHere answers while commands are held: a new connection must not have to wait for
+// a master to be set up. False: steadis does not know what HELLO's answer would be.
+func (s *Session) adoptHere(r *request) bool {
+	reply := []byte(replyOK)
+	if r.info.Verb == command.Hello {
+		hello := s.server.hellos[r.target.Protocol/3].Load()
+		if hello == nil {
+			return false
+		}
+		reply = withID(*hello, s.id)
+	}
+	link := r.link
+	r.link = nil
+	s.moveTo(r.target, link)
+	if r.name != nil {
+		s.name = *r.name
+	}
+	return s.local(r, reply)
 }
 
 // candidate reads what identity the command asks for into r.target; it returns

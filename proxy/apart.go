@@ -1,8 +1,12 @@
 package proxy
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
+
+	"steadis/proxy/resp"
+	"steadis/proxy/upstream"
 )
 
 // apart is what stops a shared connection for long and so would stop clients that have
@@ -23,11 +27,28 @@ func (s *Server) apart() bool {
 	if s.stops.pausedUntil.Load() == 0 && s.stops.scripts.Load() == 0 {
 		return false
 	}
-	now := s.now().UnixNano()
-	if s.stops.scripts.Load() > 0 && now-s.stops.since.Load() > int64(longScript) {
-		return true
+	return s.scriptRuns() || s.now().UnixNano() < s.stops.pausedUntil.Load()
+}
+
+// scriptRuns says whether a script has been running for long.
+func (s *Server) scriptRuns() bool {
+	return s.stops.scripts.Load() > 0 && s.now().UnixNano()-s.stops.since.Load() > int64(longScript)
+}
+
+// busyPatience is how long a PING waits for the word of a master that may be busy with
+// a script, or frozen.
+const busyPatience = 20 * time.Millisecond
+
+// busyOr answers a PING: BUSY, if the master says so at once, else as ever.
+func (s *Server) busyOr(sess *Session, r *request) []byte {
+	if pilot := s.pilot.Load(); pilot != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), busyPatience)
+		defer cancel()
+		if frame, err := pilot.Fetch(ctx, upstream.Ping); err == nil && resp.IsError(frame, "BUSY") {
+			return frame
+		}
 	}
-	return now < s.stops.pausedUntil.Load()
+	return sess.pong(r)
 }
 
 // notePause notes a CLIENT PAUSE that is on its way.

@@ -103,7 +103,7 @@ func isWait(info *command.Info) bool {
 // waitVoid returns what a WAIT answers when the client's last write went to a
 // former master: nothing is known of it any more, so it is confirmed by nobody.
 func (s *Session) waitVoid(r *request) string {
-	if !isWait(r.info) || s.wrote == 0 || s.wrote == s.server.pool.Gate().Generation {
+	if _, _, ok := r.info.Timeout(r.args); !ok || !isWait(r.info) || s.wrote == 0 || s.wrote == s.server.pool.Gate().Generation {
 		return ""
 	}
 	return voidWait(r.info)

@@ -94,6 +94,7 @@ func (c *conductor) fly(ctx context.Context) {
 	cancel()
 	if err == nil {
 		c.pilot, c.tried = pilot, 0
+		c.Server.pilot.Store(pilot)
 		c.prepare(ctx)
 		return // conduct looks at the view again, and resumes if it still stands
 	}
@@ -134,8 +135,21 @@ func (c *conductor) whileItMatters(ctx context.Context) (context.Context, contex
 func (c *conductor) prepare(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.DialTimeout)
 	defer cancel()
+	c.learnHello(ctx)
 	c.learnCommands(ctx)
 	c.loadScripts(ctx)
+}
+
+// learnHello asks for what new clients are to be told while there is no master.
+func (c *conductor) learnHello(ctx context.Context) {
+	for i, version := range []string{"2", "3"} {
+		frame, err := c.pilot.Fetch(ctx, resp.AppendCommand(nil, "HELLO", version))
+		if err == nil && frame[0] != '-' {
+			c.hellos[i].Store(&frame)
+		}
+	}
+	// Back to RESP2: any answer will do.
+	_, _ = c.pilot.Fetch(ctx, resp.AppendCommand(nil, "HELLO", "2"))
 }
 
 var commandCommand = resp.AppendCommand(nil, "COMMAND")

@@ -237,7 +237,7 @@ func (s *Session) noteSent(r *request, conn *upstream.Conn) {
 	if runsScript(r) {
 		s.server.scriptSent()
 	}
-	if r.info.Class != command.Read && r.role != roleBlock {
+	if r.info.Class == command.Write || r.role == roleGroup || r.role == roleTxEnd {
 		s.wrote = conn.Generation()
 	}
 }

@@ -81,6 +81,7 @@ func (s *Session) abort() {
 // bury gives up all that the session holds. s.mu must be held.
 func (s *Session) bury() {
 	s.dead = true
+	s.stopTimer()
 	if s.waiting != nil {
 		s.waiting.Forget(s)
 		s.waiting = nil

@@ -74,7 +74,7 @@ func (s *Session) fan(r *request, k kind, add bool) bool {
 	if !add {
 		return s.local(r, s.unfan(r, k))
 	}
-	r.role, r.raw, s.barrier = roleFan, pingCommand, r
+	r.role, s.barrier = roleFan, r
 	return s.pick(r, s.sharedLink())
 }
 

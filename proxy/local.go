@@ -46,13 +46,17 @@ func (s *Session) advanceSession(r *request) bool {
 }
 
 // advancePing answers PING, at the moment when its turn comes: what it says is to be
-// true then. While the master itself is busy or paused, it is asked.
+// true then. While a script runs long, the master may have something to say itself.
 func (s *Session) advancePing(r *request) bool {
 	if len(r.args) > 2 {
 		return s.local(r, errArity(r.info.Name))
 	}
-	if s.server.apart() && s.server.pool.Gate().Open {
-		return s.pickHome(r)
+	if s.server.scriptRuns() && s.server.pool.Gate().Open {
+		if !s.first(r) {
+			return false
+		}
+		s.elsewhere(r, func() []byte { return s.server.busyOr(s, r) })
+		return true
 	}
 	s.leave(r, s.server.hold.Release)
 	r.role, r.state = rolePing, done

@@ -95,10 +95,10 @@ func (s *Session) advanceSub(r *request) bool {
 		return s.pickSub(r, k, add)
 	}
 	if r.info.Verb == command.Ping && !u.empty() { // its reply has a form of its own there
-		if u.fanned() {
-			return s.first(r) && s.local(r, s.pongSubscribed(r))
+		if u.open > 0 && !s.first(r) {
+			return false // whether the mode is on is not certain
 		}
-		return s.pickPinned(r)
+		return s.local(r, s.pongSubscribed(r))
 	}
 	if !s.first(r) {
 		return false
@@ -191,15 +191,36 @@ func (s *Session) subscribed(r *request, frame []byte, last bool) {
 	s.answer(r, r.reply)
 }
 
-// restoreSub subscribes a new connection. The confirmations are dropped: the client
-// has had them.
+// restoreSub subscribes a new connection to what the client knows that it has. The
+// confirmations are dropped: the client has had them.
 func (s *Session) restoreSub() {
-	for k, set := range s.sub.sets {
+	for k, set := range s.confirmed() {
 		if len(set) > 0 {
 			s.giveBack(pieceSub, len(set), resp.AppendCommand(nil, append([]string{subscribeNames[k]}, sortedNames(set)...)...))
 		}
 	}
 	s.server.noteResubscribed()
+}
+
+// confirmed returns what is subscribed without the requests that have yet to be
+// answered: they will be sent again, and what they change is to change then.
+func (s *Session) confirmed() [3]map[string]struct{} {
+	sets := s.subscriptions()
+	for i := s.queue.Len() - 1; i >= 0; i-- { // the latest is undone first
+		r := *s.queue.At(i)
+		k, add, ok := subscribing(r.info)
+		if !ok || r.role != roleSubscribe || r.state == done {
+			continue
+		}
+		for _, name := range r.names {
+			if add {
+				delete(sets[k], name)
+			} else {
+				sets[k][name] = struct{}{}
+			}
+		}
+	}
+	return sets
 }
 
 // Push implements upstream.Pinner: something has come that answers no command.

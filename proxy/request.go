@@ -104,7 +104,12 @@ func (r *request) own() *rare {
 const maxTries = 4
 
 // AppendWire implements upstream.Call.
-func (r *request) AppendWire(dst []byte) []byte { return append(dst, r.raw...) }
+func (r *request) AppendWire(dst []byte) []byte {
+	if r.role == roleFan {
+		return append(dst, pingCommand...)
+	}
+	return append(dst, r.raw...)
+}
 
 // Frames implements upstream.Call.
 func (r *request) Frames() int { return int(r.frames) }

@@ -31,6 +31,9 @@ type Server struct {
 	scripts scripts
 	stops   apart
 	hubs    *fanout.Hubs
+	hellos  [2]atomic.Pointer[[]byte] // what the last master has answered to HELLO 2 and HELLO 3
+	turns   *turns // nil with several threads
+	pilot   atomic.Pointer[upstream.Pilot]
 	table   atomic.Pointer[command.Table] // what is known of commands, with what the master serves
 	policy  *command.Table                // the same without
 	errFull []byte
@@ -99,6 +102,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	over := make(chan struct{})
 	errs := make(chan error, len(listeners))
 	var accepting sync.WaitGroup
+	if s.turns = newTurns(); s.turns != nil {
+		s.spawn(s.turns.run)
+	}
 	for _, ln := range listeners {
 		accepting.Add(1)
 		go s.accept(&gatedListener{Listener: ln, server: s, ctx: ctx, over: over}, &accepting, errs)
@@ -119,6 +125,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	s.drain()
 	close(over)
 	accepting.Wait()
+	if s.turns != nil {
+		close(s.turns.stop)
+	}
 	s.hubs.Close()
 	s.pool.Stop()
 	s.wg.Wait()

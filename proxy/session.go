@@ -45,6 +45,7 @@ type Session struct {
 	via       *upstream.Link
 	waiting   *upstream.Link // the link that the first unsent request waits for
 	waitGate  *upstream.Gate // as it was when the waiting began
+	timer     *time.Timer    // while a blocking command waits for a connection: its own time
 	wrote     uint64         // the generation of the master that the last write was sent to
 	meanReply int            // bytes of a reply, of late
 	barrier   *request       // nothing behind it is sent before its reply
@@ -89,7 +90,11 @@ func (s *Session) submit(first redcon.Command, rest []redcon.Command) {
 	for _, cmd := range rest {
 		s.enqueue(cmd)
 	}
-	s.dispatch()
+	if t := s.server.turns; t != nil {
+		t.take(s)
+	} else {
+		s.dispatch()
+	}
 	for s.crowded() {
 		s.mu.Unlock()
 		s.out.flush()

@@ -23,6 +23,7 @@ func (s *Session) wait(link *upstream.Link) bool {
 	if s.dead || s.waiting == nil {
 		return false
 	}
+	s.limitWait()
 	switch link.Await(s) {
 	case upstream.Usable:
 		s.waiting = nil
@@ -36,6 +37,40 @@ func (s *Session) wait(link *upstream.Link) bool {
 		return true
 	}
 	return false
+}
+
+// limitWait sees to it that a blocking command which waits for a connection is answered
+// when its own time is over: it is on no connection, so certainly nothing came for it.
+func (s *Session) limitWait() {
+	s.stopTimer()
+	if r := s.firstUnsent(); r != nil && r.info.Class == command.Blocking && !r.until.IsZero() {
+		s.timer = time.AfterFunc(r.until.Sub(s.server.now()), s.timeUp)
+	}
+}
+
+func (s *Session) stopTimer() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
+
+// timeUp is the timer's.
+func (s *Session) timeUp() {
+	s.mu.Lock()
+	if r := s.firstUnsent(); !s.dead && s.waiting != nil && r != nil && r.info.Class == command.Blocking &&
+		!r.until.IsZero() && !s.server.now().Before(r.until) {
+		reply := s.null('*')
+		if isWait(r.info) {
+			reply = []byte(voidWait(r.info))
+		}
+		s.leave(r, s.server.hold.Release)
+		r.state, r.reply = done, reply
+		s.answerReady()
+		s.limitWait()
+	}
+	s.mu.Unlock()
+	s.out.flush()
 }
 
 // waitNoMore is for a link that the session gives up: no event will come from it.

@@ -41,7 +41,6 @@ type Conn struct {
 	origin     Origin
 	clientID   int64                    // what CLIENT ID says of it; 0 if it was not asked or may not ask
 	private    bool                     // of a pinned link: no other client's commands will come
-	herald     *herald                  // wakes writeLoop for Send; nil: Send does
 	name       string                   // Name's, of a pinned link's owner
 	push       func(frame []byte) Owner // takes frames that answer no call
 	subscribed atomic.Bool              // RESP2: the connection may get messages
@@ -140,11 +139,7 @@ func (c *Conn) Send(calls []Call) error {
 	wake := !c.writing
 	c.writing = true
 	c.mu.Unlock()
-	switch {
-	case !wake:
-	case c.herald != nil:
-		c.herald.announce(c)
-	default:
+	if wake {
 		c.wake <- struct{}{}
 	}
 	return nil

@@ -75,7 +75,7 @@ func (l *Link) standsLocked(gate *Gate) bool {
 func (l *Link) newConn(g greeted, gate *Gate) *Conn {
 	c := newConn(g, gate.Origin, l.push, l.connEnded)
 	if l.pinned {
-		c.private, c.herald = true, l.pool.herald
+		c.private = true
 	}
 	return c
 }

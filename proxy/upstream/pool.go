@@ -53,12 +53,11 @@ type slot struct {
 // methods may be called concurrently, but those that move the gate (Close, Open,
 // Retire, GiveUp) and Alive only by one goroutine, the conductor.
 type Pool struct {
-	o      Options
-	ctx    context.Context
-	stop   context.CancelFunc
-	gate   atomic.Pointer[Gate]
-	herald *herald
-	dials  chan struct{} // holds a token for each dial under way
+	o     Options
+	ctx   context.Context
+	stop  context.CancelFunc
+	gate  atomic.Pointer[Gate]
+	dials chan struct{} // holds a token for each dial under way
 
 	needsAuth atomic.Bool  // what NeedsAuth says
 	edition   atomic.Int64 // what Edition says
@@ -85,10 +84,6 @@ func NewPool(o Options) *Pool {
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.gate.Store(p.newGate(Gate{}))
-	if p.herald = newHerald(); p.herald != nil {
-		p.wg.Add(1)
-		go p.herald.run(p.ctx.Done(), &p.wg)
-	}
 	return p
 }
 
