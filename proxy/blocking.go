@@ -6,6 +6,7 @@ import (
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
+	"steadis/proxy/upstream"
 )
 
 // shortest is the time that a blocking command whose own time is over gets on a
@@ -119,9 +120,41 @@ func voidWait(info *command.Info) string {
 // unblocked takes a frame of a blocking command's reply.
 func (s *Session) unblocked(r *request, frame []byte) {
 	if r.got++; r.got > r.skip {
+		s.stopTimer()
 		s.answer(r, frame)
 	} else if r.info.Verb == command.XRead {
 		r.noteLastID(frame)
+	}
+}
+
+// overdue is how long after its own time a blocking command may be without an answer
+// before its connection is looked at.
+const overdue = 500 * time.Millisecond
+
+// limitBlocked sees to it that a blocking command in flight on a master that does not
+// answer any more is not waited for longer than its own time.
+func (s *Session) limitBlocked(r *request) {
+	s.stopTimer()
+	s.timer = time.AfterFunc(max(r.until.Sub(s.server.now()), 0)+overdue, func() { s.checkBlocked(r) })
+}
+
+// checkBlocked gives the connection of an overdue command up, if commands are held:
+// then that master may be frozen. When it thaws, the command's time is over there too,
+// and Redis looks at that first (Redis 7.0 timeout.c handleBlockedClientsTimeout, from
+// beforeSleep), so nothing is popped for nobody. While the master serves, it is only slow.
+func (s *Session) checkBlocked(r *request) {
+	var stuck *upstream.Conn
+	s.mu.Lock()
+	if !s.dead && s.barrier == r && r.role == roleBlock && r.state == sent {
+		if s.server.pool.Gate().Open {
+			s.timer = time.AfterFunc(overdue, func() { s.checkBlocked(r) })
+		} else {
+			stuck = s.conn
+		}
+	}
+	s.mu.Unlock()
+	if stuck != nil {
+		stuck.Close() // its reader tells us that the command is lost
 	}
 }
 

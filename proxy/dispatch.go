@@ -234,8 +234,11 @@ func (s *Session) noteSent(r *request, conn *upstream.Conn) {
 	if !r.since.IsZero() {
 		r.since = zeroTime
 	}
-	if runsScript(r) {
+	switch {
+	case runsScript(r):
 		s.server.scriptSent()
+	case r.role == roleBlock && !r.until.IsZero():
+		s.limitBlocked(r)
 	}
 	if r.info.Class == command.Write || r.role == roleGroup || r.role == roleTxEnd {
 		s.wrote = conn.Generation()

@@ -165,6 +165,9 @@ func (s *Session) noteSubscribed(k kind, add bool, args [][]byte) int {
 			return max(1, len(args)-1)
 		}
 		s.openSub(nil)
+		if s.pin.conn != nil {
+			s.pin.conn.Subscribed(true) // what comes next may be a message
+		}
 	}
 	return framesOf(s.sub.sets, k, add, args)
 }

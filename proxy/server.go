@@ -32,7 +32,7 @@ type Server struct {
 	stops   apart
 	hubs    *fanout.Hubs
 	hellos  [2]atomic.Pointer[[]byte] // what the last master has answered to HELLO 2 and HELLO 3
-	turns   *turns // nil with several threads
+	turns   *turns                    // nil with several threads
 	pilot   atomic.Pointer[upstream.Pilot]
 	table   atomic.Pointer[command.Table] // what is known of commands, with what the master serves
 	policy  *command.Table                // the same without
@@ -40,6 +40,7 @@ type Server struct {
 
 	started time.Time
 	ids     atomic.Uint64
+	live    atomic.Int64 // sessions
 	// subscribers counts those with a connection of their own.
 	subscribers atomic.Int64
 	draining    atomic.Bool
@@ -187,6 +188,7 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	full := len(s.sessions) >= s.o.Limits.Clients
 	if !full {
 		s.sessions[sess.id] = sess
+		s.live.Add(1)
 	}
 	s.mu.Unlock()
 	if full {
@@ -228,6 +230,9 @@ func (s *Server) spawn(f func()) {
 func (s *Server) forget(sess *Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, ok := s.sessions[sess.id]; ok {
+		s.live.Add(-1)
+	}
 	delete(s.sessions, sess.id)
 	if len(s.sessions) == 0 && s.draining.Load() {
 		s.closeEmptyLocked()

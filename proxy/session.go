@@ -90,7 +90,7 @@ func (s *Session) submit(first redcon.Command, rest []redcon.Command) {
 	for _, cmd := range rest {
 		s.enqueue(cmd)
 	}
-	if t := s.server.turns; t != nil {
+	if t := s.server.turns; t != nil && s.server.live.Load() > 1 {
 		t.take(s)
 	} else {
 		s.dispatch()
