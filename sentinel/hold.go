@@ -27,7 +27,9 @@ import (
 //     that nothing is wrong (same address and epoch, no s_down, o_down or
 //     failover flag), and ROLE says master. loneFor is twice the time after
 //     which a real forced failover shows up at the others. A failover that makes
-//     steps gets more time, at most loneMax in all.
+//     steps gets more time, at most loneMax in all; electedFor a step once it has a
+//     leader, because a busy machine was seen to take 2.7 s for the INFO that ends a
+//     promotion.
 //   - A disproved claim stays ignored for as long as it is made, and new claims
 //     of the same Sentinel are ignored for distrustFirst, doubling up to
 //     distrustMax each time; a switch to which its claim led clears its name.
@@ -50,6 +52,7 @@ import (
 
 const (
 	loneFor       = 2500 * time.Millisecond
+	electedFor    = 5 * time.Second // the same once the failover has a leader
 	loneMax       = 10 * time.Second
 	distrustFirst = 20 * time.Second
 	distrustMax   = 10 * time.Minute
@@ -300,7 +303,11 @@ func (s *state) disproved(ms []*member, now time.Time) bool {
 
 // due is when a claim that makes no further step can be disproved.
 func (c *claim) due() time.Time {
-	due, end := c.progress.Add(loneFor), c.since.Add(loneMax)
+	patience := loneFor
+	if c.elected {
+		patience = electedFor
+	}
+	due, end := c.progress.Add(patience), c.since.Add(loneMax)
 	if end.Before(due) {
 		return end
 	}
