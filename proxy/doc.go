@@ -13,7 +13,9 @@
 // connection's reader hands each reply to its Session, which writes it to the
 // client's socket. So nobody is woken for a reply, and one write carries the
 // commands of many clients: that is the speed. A client that does not read stalls
-// nobody; its output is bounded.
+// nobody; its output is bounded. With one thread, sessions have their turn in the order
+// in which their commands came (turns.go). What stops a shared connection for long, a
+// pause or a script, moves every session to a private one (apart.go).
 //
 // # Which rule keeps which promise
 //
@@ -36,10 +38,18 @@
 //
 // State. A link is made for an Identity (user, database, protocol): its
 // connections reach it by their handshake, on any master. SELECT, AUTH and HELLO
-// are sent over the link of the identity that they ask for, so that Redis itself
-// judges them. Transactions, blocking commands and subscriptions have a pinned
-// link, and what must be there before the next command on a new connection (MULTI
-// and what was queued, subscriptions) goes out in front of it.
+// are sent over the link of the identity that they ask for, or over a private one if
+// Redis has not accepted it before, so that Redis itself judges them. State that
+// cannot be shared (WATCH, MULTI, blocking commands, subscriptions, tracking,
+// MONITOR) gives the session a private link, its pin, over which all of its commands
+// go for so long. What must be there before the next command on a new connection goes
+// out in front of it (pin.restore), piece by piece; a session that waits for what comes
+// unasked restores it without a command (pin.refresh). Subscribers beyond the first few
+// share connections (package fanout).
+//
+// Redis' word. Whatever Redis can judge it judges: arity, ACL, types, unknown commands.
+// What steadis answers itself stands in errors.go and clients.go, and even then the
+// master gets the command where it does no harm, so that its ACL and its figures hold.
 //
 // # What it must not know
 //

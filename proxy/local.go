@@ -52,9 +52,6 @@ func (s *Session) advancePing(r *request) bool {
 		return s.local(r, errArity(r.info.Name))
 	}
 	if s.server.scriptRuns() && s.server.pool.Gate().Open {
-		if !s.first(r) {
-			return false
-		}
 		s.elsewhere(r, func() []byte { return s.server.busyOr(s, r) })
 		return true
 	}
@@ -70,9 +67,10 @@ var shadowInfo = infoOf("shadow")
 
 // shadow sends Redis the PING that steadis answers, so that the master's own figures
 // (commandstats, SLOWLOG, MONITOR) know of it; what Redis says to it does not matter,
-// and nobody waits for it. A client has at most one of them in flight.
+// and nobody waits for it. A client has at most one of them in flight, and none while a
+// script is: it would stand in the way of what goes around that.
 func (s *Session) shadow(r *request) {
-	if s.shadowed || s.mute != 0 || !s.server.pool.Gate().Open || len(s.batch) > 0 {
+	if s.shadowed || s.mute != 0 || s.server.stops.scripts.Load() > 0 || !s.server.pool.Gate().Open || len(s.batch) > 0 {
 		return
 	}
 	link := s.sharedLink()
