@@ -319,6 +319,7 @@ func (s *Session) look() roster.Client {
 		NoEvict: s.face.noEvict, NoTouch: s.untouched, Monitor: s.monitoring, CloseAfterReply: s.face.closing,
 		Unix: strings.HasPrefix(s.addr, "/"),
 	}
+	c.RBS = s.out.size()
 	c.TotMem = c.QBuf + c.QBufFree + c.ArgvMem
 	if s.face.seen != 0 {
 		c.Idle = now.Sub(unixNano(s.face.seen))

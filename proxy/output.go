@@ -28,6 +28,7 @@ type output struct {
 	mu       sync.Mutex
 	buf      []byte
 	home     *[]byte // where buf's memory came from
+	lately   int     // bytes that were written at one time last
 	behind   int64   // bytes that trickle has taken and not written yet
 	flushing bool
 	last     bool  // nothing comes after what is here: close when it is written
@@ -68,6 +69,15 @@ func (o *output) crowded() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.behind > 0 && o.behind+int64(len(o.buf)) > o.limit/crowdShare
+}
+
+// size is how large a buffer the client's replies needed of late, in bytes: within the
+// bounds of Redis' reply buffer (Redis 7.0 networking.c clientsCronResizeOutputBuffer),
+// for CLIENT LIST.
+func (o *output) size() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return int64(min(max(o.lately, 1<<10), chunk))
 }
 
 // finish says that nothing comes behind what is queued: the flush that has
@@ -160,6 +170,7 @@ func (o *output) take() ([]byte, *[]byte) {
 	}
 	b, home := o.buf, o.home
 	o.buf, o.home = nil, nil
+	o.lately = len(b)
 	o.flushing = true
 	o.mu.Unlock()
 	return b, home
