@@ -15,7 +15,7 @@ func changesAccess(r *request) bool {
 		return true
 	case command.ConfigSet:
 		for i := 2; i < len(r.args); i += 2 {
-			if is(r.args[i], "requirepass") {
+			if command.Is(r.args[i], "requirepass") {
 				return true
 			}
 		}

@@ -109,11 +109,11 @@ func (s *Session) hello(r *request) string {
 	}
 	for i := 2; i < len(r.args); i++ {
 		switch left := len(r.args) - i - 1; {
-		case is(r.args[i], "auth") && left >= 2:
+		case command.Is(r.args[i], "auth") && left >= 2:
 			r.target.Auth, r.target.Edition = true, 0
 			r.target.User, r.target.Password = string(r.args[i+1]), string(r.args[i+2])
 			i += 2
-		case is(r.args[i], "setname") && left >= 1:
+		case command.Is(r.args[i], "setname") && left >= 1:
 			name := string(r.args[i+1])
 			if !roster.ValidName(r.args[i+1]) {
 				return errClientName

@@ -145,7 +145,7 @@ func (s *Session) apply(r *request, element []byte) []byte {
 	case command.ClientTracking:
 		s.noteTracking(r)
 	case command.ClientNoTouch:
-		s.untouched = is(r.args[2], "on")
+		s.untouched = command.Is(r.args[2], "on")
 		s.stain()
 	case command.ScriptFlush:
 		s.server.scripts.flush()

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+
+	"steadis/proxy/command"
 )
 
 // INFO is the master's, but for two things: connected_clients is the number of
@@ -33,7 +35,7 @@ func (s *Session) withSteadis(r *request, frame []byte) []byte {
 func wantsSteadis(args [][]byte) bool {
 	for _, section := range args[1:] {
 		for _, name := range []string{"all", "everything", "default", "steadis"} {
-			if is(section, name) {
+			if command.Is(section, name) {
 				return true
 			}
 		}

@@ -3,7 +3,7 @@ package proxy
 // touched takes the reply to CLIENT NO-TOUCH.
 func (s *Session) touched(r *request, frame []byte) {
 	if frame[0] != '-' && len(r.args) == 3 {
-		s.untouched = is(r.args[2], "on")
+		s.untouched = command.Is(r.args[2], "on")
 		s.stain()
 	}
 	s.answer(r, frame)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
@@ -21,9 +22,9 @@ type tracking struct {
 func redirectAt(args [][]byte) int {
 	for i := 3; i+1 < len(args); i++ {
 		switch {
-		case is(args[i], "redirect"):
+		case command.Is(args[i], "redirect"):
 			return i + 1
-		case is(args[i], "prefix"):
+		case command.Is(args[i], "prefix"):
 			i++
 		}
 	}
@@ -144,7 +145,7 @@ func (s *Session) tracked(r *request, frame []byte) {
 
 // noteTracking remembers what Redis has accepted.
 func (s *Session) noteTracking(r *request) {
-	if is(r.args[2], "off") {
+	if command.Is(r.args[2], "off") {
 		s.track = nil
 		return
 	}
@@ -239,28 +240,11 @@ func (s *Session) redirection() int64 {
 	return int64(s.track.to.id)
 }
 
-// is compares without regard to the case of ASCII letters, as Redis does; word is in
-// lower case.
-func is(arg []byte, word string) bool {
-	if len(arg) != len(word) {
-		return false
-	}
-	for i, c := range arg {
-		if c >= 'A' && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != word[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // broadcast says whether tracking is in BCAST mode.
 func (t *tracking) broadcast() bool {
 	for _, args := range t.accepted {
 		for _, arg := range args[3:] {
-			if is(arg, "bcast") {
+			if command.Is(arg, "bcast") {
 				return true
 			}
 		}

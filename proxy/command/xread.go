@@ -64,6 +64,10 @@ func StreamCount(args [][]byte) int {
 	return (len(args) - first) / 2
 }
 
+// Is compares without regard to the case of ASCII letters, as Redis does; word is in
+// lower case.
+func Is(arg []byte, word string) bool { return is(arg, word) }
+
 // is compares without regard to case; word is in lower case.
 func is(arg []byte, word string) bool {
 	if len(arg) != len(word) {
