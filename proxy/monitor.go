@@ -1,5 +1,7 @@
 package proxy
 
+import "steadis/proxy/command"
+
 // touched takes the reply to CLIENT NO-TOUCH.
 func (s *Session) touched(r *request, frame []byte) {
 	if frame[0] != '-' && len(r.args) == 3 {
