@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"strconv"
 	"time"
 
 	"steadis/proxy/command"
@@ -104,10 +105,24 @@ func isWait(info *command.Info) bool {
 // waitVoid returns what a WAIT answers when the client's last write went to a
 // former master: nothing is known of it any more, so it is confirmed by nobody.
 func (s *Session) waitVoid(r *request) string {
-	if _, _, ok := r.info.Timeout(r.args); !ok || !isWait(r.info) || s.wrote == 0 || s.wrote == s.server.pool.Gate().Generation {
+	if !isWait(r.info) || s.wrote == 0 || s.wrote == s.server.pool.Gate().Generation || !s.legalWait(r) {
 		return ""
 	}
 	return voidWait(r.info)
+}
+
+// legalWait says whether the master would carry a WAIT or WAITAOF out; else it has its
+// own words for it.
+func (s *Session) legalWait(r *request) bool {
+	if _, _, ok := r.info.Timeout(r.args); !ok || s.server.lacks(r.info.Name) {
+		return false
+	}
+	for _, arg := range r.args[1 : len(r.args)-1] {
+		if _, err := strconv.ParseInt(string(arg), 10, 64); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func voidWait(info *command.Info) string {

@@ -170,7 +170,22 @@ func (c *conductor) learnCommands(ctx context.Context) {
 			zap.String("master", c.view.Master), zap.Error(err))
 		return
 	}
+	names := make(map[string]struct{}, len(served))
+	for _, cmd := range served {
+		names[cmd.Name] = struct{}{}
+	}
+	c.served.Store(&names)
 	c.table.Store(c.policy.With(served))
+}
+
+// lacks says whether the master is known not to have a command.
+func (s *Server) lacks(name string) bool {
+	names := s.served.Load()
+	if names == nil {
+		return false
+	}
+	_, has := (*names)[name]
+	return !has
 }
 
 // loadScripts gives a node the scripts that clients have sent.

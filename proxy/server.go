@@ -34,8 +34,9 @@ type Server struct {
 	hellos  [2]atomic.Pointer[[]byte] // what the last master has answered to HELLO 2 and HELLO 3
 	turns   *turns                    // nil with several threads
 	pilot   atomic.Pointer[upstream.Pilot]
-	table   atomic.Pointer[command.Table] // what is known of commands, with what the master serves
-	policy  *command.Table                // the same without
+	table   atomic.Pointer[command.Table]       // what is known of commands, with what the master serves
+	served  atomic.Pointer[map[string]struct{}] // the names of the master's commands; nil if it has not told
+	policy  *command.Table                      // the same without
 	errFull []byte
 
 	started time.Time
