@@ -174,7 +174,9 @@ func (c *conductor) learnCommands(ctx context.Context) {
 	for _, cmd := range served {
 		names[cmd.Name] = struct{}{}
 	}
-	c.served.Store(&names)
+	if len(names) > 0 {
+		c.served.Store(&names)
+	}
 	c.table.Store(c.policy.With(served))
 }
 
