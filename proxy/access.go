@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"steadis/proxy/command"
 )
@@ -12,7 +13,7 @@ import (
 func changesAccess(r *request) bool {
 	switch r.info.Verb {
 	case command.ACLSetUser, command.ACLDelUser, command.ACLLoad:
-		return true
+		return true // ACL DELUSER answers a number
 	case command.ConfigSet:
 		for i := 2; i < len(r.args); i += 2 {
 			if command.Is(r.args[i], "requirepass") {
@@ -28,7 +29,26 @@ func changesAccess(r *request) bool {
 func (s *Session) lookFirst(r *request, frame []byte) {
 	frame = bytes.Clone(frame)
 	s.elsewhere(r, func() []byte {
+		if r.info.Verb == command.ACLDelUser {
+			s.server.cutUsers(r.args[2:])
+		}
 		s.server.look(context.Background())
 		return frame
 	})
+}
+
+// cutUsers closes the clients of users that were deleted, as Redis does (Redis 7.0 acl.c
+// ACLFreeUserAndKillClients).
+func (s *Server) cutUsers(names [][]byte) {
+	for _, sess := range s.list() {
+		sess.mu.Lock()
+		if id := sess.ident; id.Auth && slices.ContainsFunc(names, func(name []byte) bool { return string(name) == id.User }) {
+			if sess.barrier != nil && sess.barrier.role == roleElsewhere && sess.barrier.info.Verb == command.ACLDelUser {
+				sess.barrier.finish = true // its own: behind the reply
+			} else {
+				sess.abort()
+			}
+		}
+		sess.mu.Unlock()
+	}
 }

@@ -71,10 +71,12 @@ func (s *Session) candidate(r *request) string {
 	switch r.info.Verb {
 	case command.Select:
 		text := string(r.args[1])
-		db, err := strconv.ParseInt(text, 10, 32)
+		db, err := strconv.ParseInt(text, 10, 64)
 		switch {
 		case err != nil || strconv.FormatInt(db, 10) != text:
 			return errNotInteger
+		case db != int64(int32(db)):
+			return errIntRange
 		case db < 0:
 			return errDBRange
 		}

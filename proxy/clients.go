@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +18,8 @@ import (
 type face struct {
 	libName, libVer string
 	noEvict         bool
+	dirtyCAS        bool          // while CLIENT INFO is answered: Redis says so
+	broken          bool          // the same of a redirection
 	closing         bool          // a CLIENT KILL has found it
 	last            *command.Info // the last command
 	seen            int64         // when it came, in ns since 1970
@@ -26,7 +30,7 @@ type face struct {
 func answeredHere(info *command.Info) bool {
 	switch info.Verb {
 	case command.ClientID, command.ClientGetName, command.ClientSetName, command.ClientSetInfo, command.ClientNoEvict,
-		command.ClientReply, command.ClientGetRedir:
+		command.ClientReply, command.ClientGetRedir, command.ClientInfo:
 		return true
 	}
 	return looksAbroad(info)
@@ -35,7 +39,7 @@ func answeredHere(info *command.Info) bool {
 // looksAbroad says whether steadis looks at other sessions to answer a command.
 func looksAbroad(info *command.Info) bool {
 	switch info.Verb {
-	case command.ClientInfo, command.ClientList, command.ClientKill:
+	case command.ClientList, command.ClientKill:
 		return true
 	}
 	return false
@@ -64,14 +68,17 @@ func (s *Session) advanceClient(r *request) bool {
 // steadis' own: its ACL judges it, and its figures know of it.
 func asksRedis(info *command.Info) bool {
 	switch info.Verb {
-	case command.ClientID, command.ClientGetName, command.ClientGetRedir:
+	case command.ClientID, command.ClientGetName, command.ClientGetRedir, command.ClientInfo:
 		return true
 	}
 	return false
 }
 
 // nobody is the id of no client.
-const nobody = "9223372036854775807"
+const (
+	nobody   = "9223372036854775807"
+	nobodyID = math.MaxInt64
+)
 
 // advanceAsk sends the master a command that steadis answers. CLIENT KILL goes out so
 // that it hits nobody there.
@@ -98,6 +105,11 @@ func (s *Session) allowed(r *request, frame []byte) {
 	if frame[0] == '-' {
 		s.answer(r, frame)
 		return
+	}
+	if _, rest, ok := bytes.Cut(frame, []byte(" flags=")); ok && r.info.Verb == command.ClientInfo && s.pin != nil {
+		flags, _, _ := bytes.Cut(rest, []byte(" ")) // what only Redis knows of a private connection
+		s.face.dirtyCAS, s.face.broken = bytes.IndexByte(flags, 'd') >= 0, bytes.IndexByte(flags, 'R') >= 0
+		defer func() { s.face.dirtyCAS, s.face.broken = false, false }()
 	}
 	s.ownAnswer(r)
 }
@@ -136,6 +148,9 @@ func (s *Session) answerHere(r *request) []byte {
 		_, fault = roster.ParseReply(r.args) // what it does, was done when it came
 	case command.ClientGetRedir:
 		return integer(s.redirection())
+	case command.ClientInfo:
+		c := s.lookAt(r)
+		return s.text(roster.AppendLine(nil, &c))
 	}
 	if fault != "" {
 		return []byte(fault)
@@ -176,20 +191,39 @@ func (s *Session) returned(r *request, reply []byte) {
 
 // abroad answers what concerns other sessions. No session's lock may be held.
 func (s *Session) abroad(r *request) []byte {
-	switch r.info.Verb {
-	case command.ClientInfo:
-		s.mu.Lock()
-		c := s.look()
-		s.mu.Unlock()
-		return s.text(roster.AppendLine(nil, &c))
-	case command.ClientList:
-		filter, fault := roster.ParseList(r.args)
-		if fault != "" {
-			return []byte(fault)
-		}
-		return s.text(clientLines(s.server.faces(), filter))
+	if r.info.Verb == command.ClientKill {
+		return s.killClients(r)
 	}
-	return s.killClients(r)
+	all := s.server.faces()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listClients(r, all)
+}
+
+// listClients answers CLIENT LIST. s.mu must be held.
+func (s *Session) listClients(r *request, all []seenClient) []byte {
+	filter, fault := roster.ParseList(r.args)
+	if fault != "" {
+		return []byte(fault)
+	}
+	for i := range all {
+		if all[i].session == s {
+			all[i].Client = s.lookAt(r)
+		}
+	}
+	return s.text(clientLines(all, filter))
+}
+
+// lookAt renders this session as it is while it runs r.
+func (s *Session) lookAt(r *request) roster.Client {
+	c := s.look()
+	c.Idle, c.DirtyCAS, c.BrokenRedirect = 0, s.face.dirtyCAS, s.face.broken
+	if s.executing > 0 {
+		c.InMulti, c.Multi = true, s.executing // EXEC is what runs
+		return c
+	}
+	c.Cmd = r.info.Name
+	return c
 }
 
 // clientLines renders CLIENT LIST.
@@ -251,19 +285,14 @@ func (s *Session) cut() {
 	s.mu.Unlock()
 }
 
-// text is a reply that is a text: a bulk string, in RESP3 a verbatim one.
+// text is a reply that is a text: a bulk string, in RESP3 a verbatim one. s.mu must be
+// held.
 func (s *Session) text(lines []byte) []byte {
-	if s.protocol() != 3 {
+	if s.ident.Protocol != 3 {
 		return bulk(string(lines))
 	}
 	out := strconv.AppendInt([]byte{'='}, int64(len(lines)+len("txt:")), 10)
 	return append(append(append(out, "\r\ntxt:"...), lines...), "\r\n"...)
-}
-
-func (s *Session) protocol() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.ident.Protocol
 }
 
 // advanceUnblock sends CLIENT UNBLOCK on, with the id that the blocked client's

@@ -112,7 +112,9 @@ func (s *Session) advance(r *request) bool {
 	case command.PubSub:
 		return s.advanceSubscribe(r)
 	case command.Refused:
-		return s.local(r, errRefused(r.info))
+		if !runsNever(r) {
+			return s.local(r, errRefused(r.info))
+		}
 	}
 	switch r.info.Verb {
 	case command.ServerInfo:
@@ -129,10 +131,17 @@ func (s *Session) advance(r *request) bool {
 	return s.pickHome(r)
 }
 
+// runsNever says of a refused command that Redis would not run it either: it has the
+// wrong number of arguments, or is no subcommand of CLUSTER, which a master that
+// Sentinel watches has switched off. Then Redis' own words are the clearest.
+func runsNever(r *request) bool {
+	return r.info.Liftable && (!command.Arity(r.info, len(r.args)) || !r.info.Known)
+}
+
 // pickHome picks r for the session's private connection if it has one, else for the
 // shared link.
 func (s *Session) pickHome(r *request) bool {
-	if s.pin != nil || r.info.Merged || s.server.apart() {
+	if s.pin != nil || r.info.Merged || r.losses >= aloneAfter || s.server.apart() {
 		// A module's command: what a reply of its own making does to the order of
 		// replies may only harm who asked for it.
 		return s.pickPinned(r)

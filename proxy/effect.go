@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"maps"
+	"slices"
 	"strconv"
 
 	"steadis/proxy/command"
@@ -12,8 +13,9 @@ import (
 // effect is a command, queued in a MULTI, that does something to the session when EXEC
 // runs it, or whose answer is steadis' own.
 type effect struct {
-	at int // how manieth of the queued commands it is
-	r  *request
+	at  int // how manieth of the queued commands it is
+	r   *request
+	all []seenClient // for CLIENT LIST
 }
 
 // actsOnSession says whether a queued command is an effect.
@@ -35,6 +37,9 @@ func (s *Session) extraFrames() int32 {
 	sets := s.subscriptions()
 	for _, e := range s.tx.effects {
 		if k, add, ok := subscribing(e.r.info); ok {
+			if k == shards && add {
+				continue // Redis 7.0 refuses SSUBSCRIBE there (pubsub.c ssubscribeCommand)
+			}
 			extra += framesOf(sets, k, add, e.r.args) - 1
 		}
 	}
@@ -74,56 +79,61 @@ func framesOf(sets [3]map[string]struct{}, k kind, add bool, args [][]byte) int 
 // sessions have to be looked at for that, it does so in a goroutine of its own.
 func (s *Session) execute(r *request, effects []*effect, frame []byte) {
 	frame = bytes.Clone(frame)
-	abroad := false
-	for _, e := range effects {
-		abroad = abroad || e.r.local && looksAbroad(e.r.info)
-	}
-	if !abroad {
-		s.answer(r, s.executed(effects, frame, nil))
+	if !slices.ContainsFunc(effects, func(e *effect) bool { return e.r.local && looksAbroad(e.r.info) }) {
+		s.answer(r, s.executed(r, effects, frame, nil))
 		return
 	}
-	answers := make(map[*effect][]byte)
 	s.elsewhere(r, func() []byte {
+		answers := make(map[*effect][]byte)
 		for _, e := range effects {
-			if e.r.local && looksAbroad(e.r.info) {
+			if e.r.local && e.r.info.Verb == command.ClientKill {
 				answers[e] = s.abroad(e.r)
 			}
 		}
+		all := s.server.faces()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.executed(effects, frame, answers)
+		for _, e := range effects {
+			e.all = all
+		}
+		return s.executed(r, effects, frame, answers)
 	})
 }
 
 // executed applies the effects, in order, and returns EXEC's reply with steadis' own
 // answers in their places. s.mu must be held.
-func (s *Session) executed(effects []*effect, frame []byte, answers map[*effect][]byte) []byte {
-	elements := topElements(frame)
+func (s *Session) executed(exec *request, effects []*effect, frame []byte, answers map[*effect][]byte) []byte {
+	head, elements := frame[:bytes.IndexByte(frame, '\n')+1], topElements(frame)
+	s.executing = max(1, len(elements))
+	defer func() { s.executing = 0 }()
 	shift := 0
 	for _, e := range effects {
 		at := e.at + shift
 		if at >= len(elements) {
 			break
 		}
-		if k, add, ok := subscribing(e.r.info); ok {
-			if elements[at][0] != '-' {
-				shift += s.noteSubscribed(k, add, e.r.args) - 1
-			}
-			continue
+		switch k, add, sub := subscribing(e.r.info); {
+		case sub && elements[at][0] != '-':
+			shift += s.noteSubscribed(k, add, e.r.args) - 1
+		case sub:
+		case answers[e] != nil:
+			elements[at] = answers[e]
+		default:
+			elements[at] = s.apply(e, elements[at])
 		}
-		if own, ok := answers[e]; ok {
-			elements[at] = own
-			continue
-		}
-		elements[at] = s.apply(e.r, elements[at])
 	}
-	out := append([]byte(nil), frame[:bytes.IndexByte(frame, '\n')+1]...)
-	return append(out, bytes.Join(elements, nil)...)
+	if i := slices.IndexFunc(effects, func(e *effect) bool { return e.r.info.Verb == command.ClientReply }); i >= 0 {
+		return s.mutedInside(exec, effects[i:], head, elements)
+	}
+	return append(bytes.Clone(head), bytes.Join(elements, nil)...)
 }
 
 // apply lets one queued command have its effect; it returns the command's answer.
-func (s *Session) apply(r *request, element []byte) []byte {
+func (s *Session) apply(e *effect, element []byte) []byte {
+	r := e.r
 	switch {
+	case r.local && r.info.Verb == command.ClientList:
+		return s.listClients(r, e.all)
 	case r.local:
 		return s.answerHere(r)
 	case r.info.Verb == command.ServerInfo:

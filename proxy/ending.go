@@ -19,7 +19,8 @@ func (s *Session) readEnded(fault string) {
 		s.abandon()
 	case fault != "" && !s.ended:
 		s.ended = true
-		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true, rare: &plainRequest})
+		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true,
+			mute: s.mute != 0, rare: &plainRequest})
 		s.answerReady()
 	}
 	s.mu.Unlock()

@@ -43,6 +43,7 @@ const (
 	errNoAuth      = "-NOAUTH Authentication required.\r\n"
 	errMaxClients  = "-ERR max number of clients reached\r\n"
 	errNotInteger  = "-ERR value is not an integer or out of range\r\n"
+	errIntRange    = "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"
 	errDBRange     = "-ERR DB index is out of range\r\n"
 	errNoProto     = "-NOPROTO unsupported protocol version\r\n"
 	errHelloSyntax = "-ERR Protocol version is not an integer or out of range\r\n"

@@ -30,13 +30,24 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		return s.soil()
 	case s.gone:
 		s.close()
-	case doubt && s.server.o.InDoubt == InDoubtClose:
+	case doubt && s.server.o.InDoubt == InDoubtClose, s.lostAgain(r, fate):
 		s.close()
 	default:
 		s.requeue(r, fate, doubt)
 		s.answerReady()
 	}
 	return s.soil()
+}
+
+// lostAgain counts a connection that has died under r while the master serves, and says
+// whether that was once too often.
+func (s *Session) lostAgain(r *request, fate upstream.Fate) bool {
+	gate := s.server.pool.Gate()
+	if fate != upstream.InDoubt || !gate.Open || s.conn == nil || s.conn.Generation() != gate.Generation {
+		return false
+	}
+	r.losses++
+	return r.losses >= maxLosses
 }
 
 // requeue brings a lost request back to where it was before it was sent, or

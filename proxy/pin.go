@@ -173,7 +173,7 @@ func (s *Session) restore(conn *upstream.Conn) {
 		s.restoreTracking(conn)
 	}
 	if missing&pieceSub != 0 && s.sub != nil && !s.sub.fanned() {
-		s.restoreSub()
+		s.restoreSub(p.conn != conn && p.conn.Generation() == conn.Generation())
 	}
 	if missing&pieceTx != 0 && s.tx != nil && len(s.tx.log) > 0 {
 		s.restoreTx()
@@ -205,11 +205,14 @@ func (s *Session) restored(conn *upstream.Conn) {
 }
 
 // gaveBack takes the reply to a restoring call.
-func (s *Session) gaveBack(r *request, last bool) {
+func (s *Session) gaveBack(r *request, frame []byte, last bool) {
 	if r.info == shadowInfo {
 		s.shadowed = false
 	}
-	if last && r.piece == pieceTrack {
+	switch {
+	case r.info == resubscribeInfo && frame[0] == '-' && r.again:
+		s.close() // Redis closes a client whose right to a channel is taken away (acl.c)
+	case last && r.piece == pieceTrack:
 		s.invalidateAll()
 	}
 }

@@ -192,11 +192,13 @@ func (s *Session) subscribed(r *request, frame []byte, last bool) {
 }
 
 // restoreSub subscribes a new connection to what the client knows that it has. The
-// confirmations are dropped: the client has had them.
-func (s *Session) restoreSub() {
+// confirmations are dropped: the client has had them. With same, it is the master on
+// which it had them.
+func (s *Session) restoreSub(same bool) {
 	for k, set := range s.confirmed() {
 		if len(set) > 0 {
 			s.giveBack(pieceSub, len(set), resp.AppendCommand(nil, append([]string{subscribeNames[k]}, sortedNames(set)...)...))
+			s.calls[len(s.calls)-1].(*request).again = same
 		}
 	}
 	s.server.noteResubscribed()

@@ -60,6 +60,7 @@ type request struct {
 	doubt   bool  // it was sent before, and may have run (in_doubt: retry)
 	mute    bool  // CLIENT REPLY says that the client gets no reply
 	tries   uint8 // how often a node has said that it did not run
+	losses  uint8 // how often its connection has died while the master served
 	frames  int32 // replies that Redis gives
 	got     int32 // replies that the client has
 	skip    int32 // replies to drop because the client has had them before
@@ -85,6 +86,7 @@ type rare struct {
 	name    *string           // HELLO SETNAME
 	to      *Session          // of CLIENT TRACKING: who gets the messages
 	local   bool              // inside MULTI: steadis' own answer stands in for Redis'
+	whole   []byte            // of an EXEC with subscriptions in it: what has come
 	piece   piece             // of a restoring request: what it restores
 	cursor  []byte            // of a scan: as the client sent it
 }
@@ -102,6 +104,15 @@ func (r *request) own() *rare {
 // maxTries is how often a command that a node refused as no master is sent again,
 // each time to a master verified anew.
 const maxTries = 4
+
+// A command whose connection dies again and again while the master serves may be the
+// cause: a reply that is no RESP, for one. After aloneAfter times it is sent on a
+// private connection, so that it costs only its own client's; after maxLosses the
+// client is closed, as Redis' own end of the connection would have it.
+const (
+	aloneAfter = 2
+	maxLosses  = 4
+)
 
 // AppendWire implements upstream.Call.
 func (r *request) AppendWire(dst []byte) []byte {

@@ -60,10 +60,12 @@ type Session struct {
 	track *tracking
 
 	borrowers  []func(upstreamID int64) // wait for the private connection's id in Redis
+	executing  int                      // while an EXEC is answered: how many commands it had
 	monitoring bool
 	shadowed   bool // a PING that steadis has answered is in flight
 	untouched  bool // CLIENT NO-TOUCH ON
 	mute       muting
+	multiSent  bool // of the commands that have come: a MULTI is open
 	face       face
 	name       string
 
@@ -122,7 +124,7 @@ func (s *Session) enqueue(cmd redcon.Command) {
 	}
 	info := s.server.table.Load().Lookup(cmd.Args)
 	r := &request{s: s, raw: cmd.Raw, args: cmd.Args, info: info, frames: 1, copies: 1, size: int32(len(cmd.Raw)), rare: &plainRequest}
-	if s.mute != 0 || info.Verb == command.ClientReply || info.Verb == command.Reset {
+	if s.mute != 0 || info.Class == command.Transaction || info.Verb == command.ClientReply || info.Verb == command.Reset {
 		r.mute = s.muted(info, cmd.Args)
 	}
 	if info.Class == command.Blocking {
@@ -292,7 +294,7 @@ func (s *Session) deal(r *request, frame []byte, last bool) {
 		}
 		switch {
 		case !s.heedScript(r, frame):
-		case changesAccess(r) && frame[0] == '+':
+		case changesAccess(r) && frame[0] != '-':
 			s.lookFirst(r, frame)
 		default:
 			s.answer(r, frame)
@@ -329,7 +331,7 @@ func (s *Session) deal(r *request, frame []byte, last bool) {
 	case roleScan:
 		s.answer(r, taggedCursor(r, s.conn.Epoch(), frame))
 	case roleRestore:
-		s.gaveBack(r, last)
+		s.gaveBack(r, frame, last)
 	}
 }
 

@@ -37,16 +37,26 @@ func (s *Session) advanceTracking(r *request) bool {
 	if !s.first(r) {
 		return false
 	}
+	queued := s.tx != nil && s.tx.multi
 	at := redirectAt(r.args)
 	if at == 0 || r.to != nil {
+		if queued {
+			return s.pickQueued(r)
+		}
 		r.role = roleTrack
 		return s.pickAlone(r)
 	}
 	id, err := strconv.ParseUint(string(r.args[at]), 10, 63)
 	target := s.server.session(id)
 	if err != nil || target == nil {
+		if err == nil { // an id that is nobody's in Redis either
+			r.raw = resp.AppendCommandBytes(nil, withRedirect(r.args, nobodyID)...)
+		}
+		if queued {
+			return s.pickQueued(r)
+		}
 		r.role = roleTrack
-		return s.pickAlone(r) // Redis' own words: there is no such client there either
+		return s.pickAlone(r)
 	}
 	s.barrier, r.state, r.role = r, sent, roleElsewhere
 	r.own().to = target

@@ -20,6 +20,7 @@ type transaction struct {
 	log     []*request // MULTI and what was queued since, with their replies given
 	bytes   int
 	over    bool      // log was too long to be kept
+	acts    bool      // a command was sent that is an effect, or will be
 	queued  int       // commands that Redis has queued
 	effects []*effect // of those that do something to the session
 }
@@ -141,9 +142,11 @@ func (s *Session) advanceQueued(r *request) bool {
 		return s.advanceSession(r)
 	case command.Exec, command.Discard:
 		return s.advanceTxEnd(r)
+	case command.ClientTracking:
+		return s.advanceTracking(r)
 	}
 	switch {
-	case r.info.Class == command.Refused:
+	case r.info.Class == command.Refused && !runsNever(r):
 		if !s.first(r) {
 			return false
 		}
@@ -168,8 +171,6 @@ func notInMulti(r *request, s *Session) bool {
 	switch r.info.Verb {
 	case command.ClientCapa, command.ClientImportSource, command.ClientMaintNotifications:
 		return true
-	case command.ClientTracking:
-		return redirectAt(r.args) > 0
 	}
 	_, _, sub := subscribing(r.info)
 	return sub && s.sub != nil && s.sub.fanned()
@@ -181,6 +182,7 @@ func (s *Session) pickQueued(r *request) bool {
 		return false
 	}
 	r.role = roleQueued
+	s.tx.acts = s.tx.acts || actsOnSession(r)
 	return true
 }
 
@@ -192,7 +194,7 @@ func (s *Session) advanceTxEnd(r *request) bool {
 	if r.info.Verb == command.Exec && (t.lost || t.dirty || elsewhere && t.over) {
 		return s.execWithout(r)
 	}
-	if len(t.effects) > 0 && !s.first(r) {
+	if t.acts && !s.first(r) { // how many replies EXEC has depends on what was queued
 		return false
 	}
 	if !s.pickPinned(r) {
@@ -201,6 +203,12 @@ func (s *Session) advanceTxEnd(r *request) bool {
 	r.role, r.frames, r.reply = roleTxEnd, 1, nil
 	if r.info.Verb == command.Exec {
 		r.frames += s.extraFrames()
+	}
+	if r.frames > 1 {
+		r.own().whole = nil
+		if conn := s.pin.link.Conn(); conn != nil {
+			conn.Subscribed(true)
+		}
 	}
 	s.barrier = r
 	return true
@@ -214,7 +222,10 @@ func (s *Session) execWithout(r *request) bool {
 		return false
 	}
 	reply := []byte(errExecAbort)
-	if s.tx.lost && !s.tx.dirty {
+	switch {
+	case r.doubt:
+		reply = []byte(errInDoubt) // it was sent once: nobody may say that it did not run
+	case s.tx.lost && !s.tx.dirty:
 		reply = s.null('*')
 	}
 	s.endTx(false)
@@ -258,13 +269,20 @@ func (s *Session) queued(r *request, frame []byte) {
 
 // txEnded takes the reply to EXEC or DISCARD.
 func (s *Session) txEnded(r *request, frame []byte, last bool) {
-	if r.frames > 1 {
-		r.reply = append(r.reply, frame...)
-		if frame = r.reply; !last {
-			return
-		}
-	}
 	effects := s.tx.effects
+	if r.frames > 1 {
+		// Frames go on as they come: there may be messages between them.
+		r.own().whole = append(r.whole, frame...)
+		s.part(r, frame)
+		if last {
+			s.tx = nil
+			if r.whole[0] == '*' {
+				s.executed(r, effects, r.whole, nil)
+			}
+			s.answer(r, r.reply)
+		}
+		return
+	}
 	s.tx = nil
 	if r.info.Verb == command.Discard || len(effects) == 0 || frame[0] != '*' {
 		s.answer(r, frame)

@@ -43,9 +43,18 @@ func (s *Session) wait(link *upstream.Link) bool {
 // when its own time is over: it is on no connection, so certainly nothing came for it.
 func (s *Session) limitWait() {
 	s.stopTimer()
-	if r := s.firstUnsent(); r != nil && r.info.Class == command.Blocking && !r.until.IsZero() {
+	if r := s.firstUnsent(); s.endsItself(r) {
 		s.timer = time.AfterFunc(r.until.Sub(s.server.now()), s.timeUp)
 	}
+}
+
+// endsItself says whether r is a blocking command that Redis would answer once its own
+// time is over.
+func (s *Session) endsItself(r *request) bool {
+	if r == nil || r.info.Class != command.Blocking || r.until.IsZero() || s.tx != nil && s.tx.multi {
+		return false
+	}
+	return !isWait(r.info) || s.legalWait(r)
 }
 
 func (s *Session) stopTimer() {
@@ -58,8 +67,7 @@ func (s *Session) stopTimer() {
 // timeUp is the timer's.
 func (s *Session) timeUp() {
 	s.mu.Lock()
-	if r := s.firstUnsent(); !s.dead && s.waiting != nil && r != nil && r.info.Class == command.Blocking &&
-		!r.until.IsZero() && !s.server.now().Before(r.until) {
+	if r := s.firstUnsent(); !s.dead && s.waiting != nil && s.endsItself(r) && !s.server.now().Before(r.until) {
 		reply := s.null('*')
 		if isWait(r.info) {
 			reply = []byte(voidWait(r.info))

@@ -6,7 +6,8 @@ type Limits struct {
 	// MaxBulk is the most bytes of one argument, as Redis' proto-max-bulk-len.
 	MaxBulk int64
 	// MaxArgs is the most arguments of one command. Redis allowed 1 Mi until
-	// version 6.2 and INT_MAX since; the smaller number bounds our memory.
+	// version 6.2 and INT_MAX since; the smaller number bounds our memory. More may be
+	// announced, as they cost nothing before they come.
 	MaxArgs int
 	// MaxInline is the most bytes of a line without its end: an inline command,
 	// or the header of a multibulk command (Redis' PROTO_INLINE_MAX_SIZE).

@@ -1,6 +1,9 @@
 package resp
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+)
 
 // phase is what the next byte of a client belongs to.
 type phase uint8
@@ -47,6 +50,7 @@ type query struct {
 	ends   int                 // of the two bytes after an argument, how many have come
 	single bool                // the command under way has one argument
 	args   int64               // arguments still to come, with the one under way
+	begun  int                 // arguments of the command that have begun
 	body   int64               // bytes still to come of the argument under way
 	line   []byte              // the inline command under way
 }
@@ -140,7 +144,7 @@ func (q *query) readHeader(b []byte, i int) (next int, fault *ProtocolError) {
 // endMbulk judges a multibulk header.
 func (q *query) endMbulk(unauth, prior bool) (event, *ProtocolError) {
 	n, ok := q.number()
-	if !ok || n > int64(q.limits.MaxArgs) {
+	if !ok || n > math.MaxInt32 {
 		return gotFault, errMbulkLength
 	}
 	if n > unauthMaxArgs && unauth {
@@ -153,7 +157,7 @@ func (q *query) endMbulk(unauth, prior bool) (event, *ProtocolError) {
 		q.begin(atStart)
 		return needMore, nil
 	}
-	q.args, q.single = n, n == 1
+	q.args, q.single, q.begun = n, n == 1, 0
 	return needMore, q.putHeader(inBulk)
 }
 
@@ -164,6 +168,9 @@ func (q *query) endBulk(unauth, prior bool) (event, *ProtocolError) {
 	}
 	if q.header[0] != '$' {
 		return gotFault, errExpectedBulk(q.header[0])
+	}
+	if q.begun++; q.begun > q.limits.MaxArgs {
+		return gotFault, errMbulkLength
 	}
 	n, ok := q.number()
 	if !ok || n < 0 || n > q.limits.MaxBulk {

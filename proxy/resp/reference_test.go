@@ -76,7 +76,7 @@ func (r *reference) multibulk() (args []string, fault string, done bool) {
 		return nil, "", false
 	}
 	n, ok := string2ll(line[1:])
-	if !ok || n > int64(r.limits.MaxArgs) {
+	if !ok || n > 1<<31-1 {
 		return nil, "Protocol error: invalid multibulk length", false
 	}
 	if n > 10 && r.unauth {
@@ -88,7 +88,7 @@ func (r *reference) multibulk() (args []string, fault string, done bool) {
 		if size > r.limits.MaxBuffered {
 			return nil, errCommandTooBig(r.limits.MaxBuffered).Text, false
 		}
-		arg, used, fault, done := r.bulk(size)
+		arg, used, fault, done := r.bulk(size, len(args) >= r.limits.MaxArgs)
 		if fault != "" || !done {
 			return nil, fault, false
 		}
@@ -100,7 +100,7 @@ func (r *reference) multibulk() (args []string, fault string, done bool) {
 	return args, "", true
 }
 
-func (r *reference) bulk(before int64) (arg string, used int64, fault string, done bool) {
+func (r *reference) bulk(before int64, tooMany bool) (arg string, used int64, fault string, done bool) {
 	line, ok, tooBig := r.line("\r")
 	if tooBig {
 		return "", 0, "Protocol error: too big bulk count string", false
@@ -111,6 +111,9 @@ func (r *reference) bulk(before int64) (arg string, used int64, fault string, do
 	if r.in[0] != '$' {
 		got := strings.NewReplacer("\r", " ", "\n", " ").Replace(r.in[:1])
 		return "", 0, "Protocol error: expected '$', got '" + got + "'", false
+	}
+	if tooMany {
+		return "", 0, "Protocol error: invalid multibulk length", false
 	}
 	n, ok := string2ll(line[1:])
 	if !ok || n < 0 || n > r.limits.MaxBulk {

@@ -363,7 +363,7 @@ func TestConnUnaskedReplyEndsIt(t *testing.T) {
 	for _, tt := range []struct {
 		text string
 		want error
-	}{{"+x\r\n", errUnasked}, {">2\r\n+a\r\n+b\r\n", errUnasked}, {"?\r\n", nil}} {
+	}{{"+x\r\n", errUnasked}, {">2\r\n+a\r\n+b\r\n", errPush}, {"?\r\n", nil}} {
 		onWire(t, nil, func(t *testing.T, w *wire) {
 			w.answer(tt.text)
 			w.want(t, "end")

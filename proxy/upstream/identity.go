@@ -86,16 +86,21 @@ type greeted struct {
 	needsAuth bool  // the node takes no commands from this identity before AUTH
 }
 
-// handshake lists what makes a fresh connection one of this identity's, and then
-// asks the node whether it is a master (ROLE) that answers (PING). PING comes
-// last: alone among these it is refused while the node loads (Redis 7.0
-// commands: AUTH, HELLO, SELECT, CLIENT and ROLE carry the flag "loading", PING does
-// not). A pinned connection gets its client's name and tells its own id.
+// handshake lists what makes a fresh connection one of this identity's, and asks the
+// node whether it is a master (ROLE) that answers (PING). PING comes after the steps
+// that a loading node takes: alone among these it is refused while the node loads (Redis
+// 7.0 commands: AUTH, HELLO, SELECT, CLIENT and ROLE carry the flag "loading", PING does
+// not). Of an identity that authenticates these questions come first, so that a user who
+// may not ask them leaves no trace in ACL LOG; if a password is needed for them, the
+// pilot has asked already. A pinned connection tells its own id.
 func (id Identity) handshake(pinned bool) []step {
+	ask := []step{{[]string{sayRole}, checkRole}, {[]string{sayPing}, checkPing}}
+	if pinned {
+		ask = append([]step{{[]string{sayClient, "ID"}, noteClientID}}, ask...)
+	}
 	var steps []step
-	auth := []string{sayAuth, id.Password}
-	if id.User != "" {
-		auth = []string{sayAuth, id.User, id.Password}
+	if id.Auth {
+		steps, ask = ask, nil
 	}
 	choose := []string{saySelect, strconv.Itoa(id.DB)}
 	if id.DB != 0 && id.Auth {
@@ -109,6 +114,10 @@ func (id Identity) handshake(pinned bool) []step {
 		}
 		steps = append(steps, step{hello, checkHello3})
 	} else if id.Auth {
+		auth := []string{sayAuth, id.Password}
+		if id.User != "" {
+			auth = []string{sayAuth, id.User, id.Password}
+		}
 		steps = append(steps, step{auth, checkAccepted})
 	}
 	if id.DB != 0 {
@@ -117,10 +126,7 @@ func (id Identity) handshake(pinned bool) []step {
 	if pinned && id.Name != "" {
 		steps = append(steps, step{[]string{sayClient, "SETNAME", id.Name}, checkNothing})
 	}
-	if pinned {
-		steps = append(steps, step{[]string{sayClient, "ID"}, noteClientID})
-	}
-	return append(steps, step{[]string{sayRole}, checkRole}, step{[]string{sayPing}, checkPing})
+	return append(steps, ask...)
 }
 
 func cmpOr(s, or string) string {
@@ -187,6 +193,14 @@ func checkPing(g *greeted, frame []byte) error {
 	return nil
 }
 
+// lateClientID asks for the id once more, if a password was needed for it.
+func (g *greeted) lateClientID(ctx context.Context) error {
+	if !g.needsAuth || g.clientID != 0 {
+		return nil
+	}
+	return g.greet(ctx, []step{{[]string{sayClient, "ID"}, noteClientID}})
+}
+
 // checkNode tells errors of the node, which may pass, from those that concern
 // the identity (nil here).
 func checkNode(frame []byte) error {
@@ -212,7 +226,11 @@ func greetAt(ctx context.Context, dial func(context.Context, string, string) (ne
 		return greeted{}, err
 	}
 	g := greeted{nc: nc}
-	if err := g.greet(ctx, steps); err != nil {
+	err = g.greet(ctx, steps)
+	if err == nil && steps[0].args[0] == sayClient { // pinned, and authenticated behind that
+		err = g.lateClientID(ctx)
+	}
+	if err != nil {
 		nc.Close()
 		return greeted{}, err
 	}

@@ -54,7 +54,9 @@ func (c *Conn) readFrames(size int) error {
 		}
 		if partial != (start < fill) {
 			partial = !partial
-			c.setPartial(partial)
+			if !c.setPartial(partial, buf[start]) {
+				return errUnasked
+			}
 		}
 		switch {
 		case start == fill:
@@ -78,9 +80,14 @@ func (c *Conn) readFrames(size int) error {
 // setPartial says whether a reply has begun and not ended. While it has, nothing more
 // is sent: if its end never comes, because a module has announced more elements than
 // it gave, what other clients were answered would be taken for a part of it. Their
-// commands would have to wait for its end anyway.
-func (c *Conn) setPartial(yes bool) {
+// commands would have to wait for its end anyway. False: nobody has asked for what has
+// begun with the byte head.
+func (c *Conn) setPartial(yes bool, head byte) bool {
 	c.mu.Lock()
+	if yes && c.inflight.Len() == c.unsent && !c.mayBeUnasked(head) {
+		c.mu.Unlock()
+		return false
+	}
 	c.partial = yes
 	wake := !yes && c.parked
 	if wake {
@@ -90,9 +97,17 @@ func (c *Conn) setPartial(yes bool) {
 	if wake {
 		c.wake <- struct{}{}
 	}
+	return true
+}
+
+// mayBeUnasked says whether a frame that begins with the byte head may come without a
+// command that it answers.
+func (c *Conn) mayBeUnasked(head byte) bool {
+	return c.subscribed.Load() || c.monitoring.Load() || c.resp3.Load() && head == '>'
 }
 
 var (
+	errPush    = errors.New("upstream: a push on a connection of RESP2")
 	errUnasked = errors.New("upstream: a reply that answers no command")
 	errDemoted = errors.New("upstream: the node is not a master any more")
 	errDrained = errors.New("upstream: the node answered that it cannot serve now")
@@ -104,6 +119,9 @@ var (
 // deliver hands one frame to the call that it answers. An error ends the
 // connection.
 func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
+	if frame[0] == '>' && !c.resp3.Load() && !c.subscribed.Load() {
+		return dirty, errPush
+	}
 	if c.unasked(frame) {
 		if o := c.push(frame); o != nil {
 			dirty = append(dirty, o)
@@ -134,7 +152,7 @@ func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
 func (c *Conn) unasked(frame []byte) bool {
 	switch frame[0] {
 	case '>':
-		return (c.resp3.Load() || c.subscribed.Load()) && !c.takesPush(frame)
+		return !c.takesPush(frame)
 	case '*':
 		return c.subscribed.Load() && isMessage(frame)
 	case '+':
