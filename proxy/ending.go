@@ -19,7 +19,9 @@ func (s *Session) readEnded(fault string) {
 		s.abandon()
 	case fault != "" && !s.ended:
 		s.ended = true
-		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: true,
+		// Redis closes behind the reply, so not if CLIENT REPLY keeps that back (7.0
+		// networking.c setProtocolError): then nothing more is read.
+		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: s.mute == 0,
 			mute: s.mute != 0, rare: &plainRequest})
 		s.answerReady()
 	}

@@ -191,11 +191,6 @@ func (s *Session) pongSubscribed(r *request) []byte {
 	return append([]byte("*2\r\n$4\r\npong\r\n$"+strconv.Itoa(len(text))+"\r\n"+text), "\r\n"...)
 }
 
-var (
-	replyHead = []byte("*")
-	pushHead  = []byte(">")
-)
-
 // Message implements fanout.Subscriber.
 func (s *Session) Message(sub *fanout.Subscription, frame []byte) upstream.Owner {
 	s.mu.Lock()
@@ -203,12 +198,10 @@ func (s *Session) Message(sub *fanout.Subscription, frame []byte) upstream.Owner
 	if s.dead || s.sub == nil || !sub.Live() {
 		return nil
 	}
-	head := replyHead
-	if s.ident.Protocol == 3 {
-		head = pushHead
+	if !s.out.addAs(s.pushHead(), frame) {
+		s.server.noteOverflow(s)
+		s.abort()
 	}
-	s.write(head)
-	s.write(frame[1:])
 	return s.soil()
 }
 
@@ -217,21 +210,34 @@ func (s *Session) Gap() { s.server.noteResubscribed() }
 
 // Refused implements fanout.Subscriber: Redis closes a client whose right to a channel
 // is taken away.
-func (s *Session) Refused(fanout.Kind, string, []byte) upstream.Owner {
+func (s *Session) Refused(kind fanout.Kind, name string, _ []byte) upstream.Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.dead || s.sub == nil || !s.sub.fanned() || !s.sub.has(kind, name) {
+		return nil // it has left meanwhile
+	}
 	s.close()
 	return s.soil()
+}
+
+// has says whether a name is subscribed.
+func (u *subscription) has(kind fanout.Kind, name string) bool {
+	for k, fk := range fanKinds {
+		if _, ok := u.sets[k][name]; ok && fk == kind {
+			return true
+		}
+	}
+	return false
 }
 
 // Rejected implements fanout.Subscriber: the user may not be here any more.
 func (s *Session) Rejected(frame []byte) upstream.Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dead {
+	if s.dead || s.sub == nil || !s.sub.fanned() {
 		return nil
 	}
-	if s.sub != nil && s.sub.asking != nil {
+	if s.sub.asking != nil {
 		r := s.sub.asking
 		s.sub.asking, s.sub.ticket, s.barrier = nil, nil, nil
 		s.answer(r, frame)

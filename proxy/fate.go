@@ -46,8 +46,14 @@ func (s *Session) lostAgain(r *request, fate upstream.Fate) bool {
 	if fate != upstream.InDoubt || !gate.Open || s.conn == nil || s.conn.Generation() != gate.Generation {
 		return false
 	}
-	r.losses++
-	return r.losses >= maxLosses
+	now := s.server.now()
+	if r.losses == 0 {
+		r.own().lossAt = now
+	}
+	if r.losses++; s.conn.Stalled() {
+		r.losses++ // that has taken seconds
+	}
+	return r.losses >= maxLosses && now.Sub(r.lossAt) >= lossTime
 }
 
 // requeue brings a lost request back to where it was before it was sent, or

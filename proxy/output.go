@@ -45,17 +45,34 @@ func newOutput(nc net.Conn, limit int64, spawn func(func())) *output {
 func (o *output) add(b []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err != nil || o.last {
-		return true
+	if !o.roomLocked() {
+		return o.err != nil || o.last // who is gone needs nothing
 	}
-	if int64(len(o.buf))+o.behind > o.limit {
+	o.buf = append(o.buf, b...)
+	return true
+}
+
+// addAs is add for a frame that gets another first byte.
+func (o *output) addAs(head byte, b []byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.roomLocked() {
+		return o.err != nil || o.last
+	}
+	o.buf = append(append(o.buf, head), b[1:]...)
+	return true
+}
+
+// roomLocked says whether more may be queued, and makes a buffer for it. o.mu must be
+// held.
+func (o *output) roomLocked() bool {
+	if o.err != nil || o.last || int64(len(o.buf))+o.behind > o.limit {
 		return false
 	}
 	if o.buf == nil {
 		o.home = chunks.Get().(*[]byte)
 		o.buf = (*o.home)[:0]
 	}
-	o.buf = append(o.buf, b...)
 	return true
 }
 

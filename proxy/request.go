@@ -88,6 +88,7 @@ type rare struct {
 	local   bool              // inside MULTI: steadis' own answer stands in for Redis'
 	whole   []byte            // of an EXEC with subscriptions in it: what has come
 	piece   piece             // of a restoring request: what it restores
+	lossAt  time.Time         // of the first of its losses
 	cursor  []byte            // of a scan: as the client sent it
 }
 
@@ -111,7 +112,8 @@ const maxTries = 4
 // client is closed, as Redis' own end of the connection would have it.
 const (
 	aloneAfter = 2
-	maxLosses  = 4
+	maxLosses  = 3
+	lossTime   = 250 * time.Millisecond // the last so long after the first, or it may be one event
 )
 
 // AppendWire implements upstream.Call.

@@ -81,7 +81,7 @@ func New(o Options) (*Server, error) {
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
 		Connections: o.Upstream.Connections, Stall: o.Hold, Trouble: s.trouble,
 	})
-	s.hubs = fanout.NewHubs(s.pool, fanout.Options{Name: "steadis"})
+	s.hubs = fanout.NewHubs(s.pool, fanout.Options{})
 	s.metrics = newMetrics(s)
 	if o.Registry != nil {
 		if err := o.Registry.Register(s.metrics); err != nil {

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
@@ -37,6 +39,14 @@ func (t *transaction) repeatable() bool {
 
 // pingCommand is queued in MULTI in the place of what steadis answers itself.
 var pingCommand = resp.AppendCommand(nil, "PING")
+
+// subscribes says whether subscriptions begin or end in the transaction.
+func (t *transaction) subscribes() bool {
+	return slices.ContainsFunc(t.effects, func(e *effect) bool {
+		_, _, ok := subscribing(e.r.info)
+		return ok
+	})
+}
 
 // advanceTransaction deals with a transaction's commands while no MULTI is open.
 func (s *Session) advanceTransaction(r *request) bool {
@@ -206,9 +216,10 @@ func (s *Session) advanceTxEnd(r *request) bool {
 	}
 	if r.frames > 1 {
 		r.own().whole = nil
-		if conn := s.pin.link.Conn(); conn != nil {
-			conn.Subscribed(true)
-		}
+	}
+	if conn := s.pin.link.Conn(); conn != nil && t.subscribes() {
+		conn.Subscribed(true)
+		s.stain() // more may come than is asked for
 	}
 	s.barrier = r
 	return true

@@ -15,7 +15,9 @@ import (
 // conn is where the subscriptions are. The link may have a newer one already, while
 // the former one's reader still hands out the messages that it has read. Nothing is
 // subscribed on the newer one before the link has told of the former one's end
-// (Down): so one reader at a time has messages, and they come in order.
+// (Down): so one reader at a time has messages, and they come in order. Down does not
+// say which connection has ended. If one came and went that was never used, while the
+// former one's reader was still busy, messages of the two masters may cross.
 type line struct {
 	pool *upstream.Pool
 	id   upstream.Identity

@@ -206,6 +206,13 @@ func (c *Conn) Resume() {
 // Close ends the connection. Its calls in flight are Lost, by readLoop.
 func (c *Conn) Close() { c.fail(nil) }
 
+// Stalled says whether the connection was given up because it stood still.
+func (c *Conn) Stalled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause == ErrStalled
+}
+
 // fail is Close, for a reason that is told in place of "use of closed network
 // connection". The first reason counts.
 func (c *Conn) fail(cause error) {

@@ -66,10 +66,11 @@ func (l *Link) target() *Gate {
 }
 
 // standsLocked says whether what was learnt by dialling under gate holds now: the
-// gate is open, to the same master. l.mu must be held.
+// gate is open, to the same master, and the pool runs (Stop ends its context first and
+// then closes the links that it finds). l.mu must be held.
 func (l *Link) standsLocked(gate *Gate) bool {
 	now := l.pool.gate.Load()
-	return !l.closed && now.Open && now.Generation == gate.Generation
+	return !l.closed && l.pool.ctx.Err() == nil && now.Open && now.Generation == gate.Generation
 }
 
 func (l *Link) newConn(g greeted, gate *Gate) *Conn {

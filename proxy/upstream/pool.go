@@ -199,8 +199,7 @@ func (p *Pool) spare(g greeted, gate *Gate, id Identity) bool {
 	p.mu.Lock()
 	p.pinned[l] = struct{}{}
 	p.mu.Unlock()
-	// Stop ends the context first and then closes the links that it finds.
-	if p.ctx.Err() != nil || !l.attach(l.newConn(g, gate), gate, id) {
+	if !l.attach(l.newConn(g, gate), gate, id) {
 		g.nc.Close()
 		p.remove(l)
 		return false

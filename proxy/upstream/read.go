@@ -54,7 +54,11 @@ func (c *Conn) readFrames(size int) error {
 		}
 		if partial != (start < fill) {
 			partial = !partial
-			if !c.setPartial(partial, buf[start]) {
+			var head byte
+			if partial {
+				head = buf[start]
+			}
+			if !c.setPartial(partial, head) {
 				return errUnasked
 			}
 		}
@@ -154,11 +158,20 @@ func (c *Conn) unasked(frame []byte) bool {
 	case '>':
 		return !c.takesPush(frame)
 	case '*':
-		return c.subscribed.Load() && isMessage(frame)
+		return c.subscribed.Load() && (isMessage(frame) || isConfirmation(frame) && !c.owes())
 	case '+':
 		return c.monitoring.Load() && isMonitored(frame)
 	}
 	return false
+}
+
+// owes says whether a call waits for a reply. Where none does, a confirmation on a
+// subscribed connection is one that EXEC has counted wrong: in RESP2 a message that came
+// to the client itself inside EXEC is one of its elements.
+func (c *Conn) owes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inflight.Len() > c.unsent
 }
 
 // takesPush says whether the first call in flight waits for this push.
