@@ -9,10 +9,10 @@ DEMO        ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test failover fuzz lint clean
+.PHONY: help build demo test conformance suites failover fuzz lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/steadis
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
@@ -25,6 +25,14 @@ demo: ## a deployment on this machine loses its master under load (DEMO="--kind 
 test: ## every test with the race detector, each fuzz target for FUZZTIME, no process left behind
 	@test/setup.sh --tests
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh all
+
+conformance: ## the same bytes to Redis and through steadis, 200,000 random commands and more
+	@test/setup.sh --tests
+	@GO="$(GO)" test/suite.sh conformance
+
+suites: ## Redis' own TCL suite through steadis (9 min; other suites: test/suites/README.md)
+	@test/setup.sh --tests
+	@test/suites/tcl.sh
 
 failover: ## the failover figures, ROUNDS times each, recorded in test/failover/RESULTS.md
 	@test/setup.sh --tests

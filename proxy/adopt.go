@@ -19,14 +19,17 @@ func (s *Session) advanceAdopt(r *request) bool {
 		return false
 	}
 	if r.role != roleAdopt {
-		fault := s.candidate(r)
-		if fault != "" {
+		switch fault := s.candidate(r); {
+		case fault != "" && r.info.Verb == command.Select:
+			return s.pickHome(r) // Redis' own words, and its MONITOR's
+		case fault != "":
 			return s.local(r, []byte(fault))
 		}
 		r.role = roleAdopt
 	}
 	known := s.server.pool.Known(r.target)
-	if r.link == nil && (s.pin != nil || !known) {
+	named := r.name != nil && s.server.pool.Gate().Open // a name is a private connection's
+	if r.link == nil && (s.pin != nil || !known || named) {
 		r.raw = resp.AppendCommandBytes(nil, r.args...) // not what was sent to a link that has authenticated
 		return s.pickAlone(r)
 	}
@@ -155,6 +158,9 @@ func (s *Session) adopted(r *request, frame []byte) {
 	}
 	if r.name != nil {
 		s.name = *r.name
+		if link == nil {
+			s.conn.SetName(s.name)
+		}
 	}
 	if r.info.Verb == command.Hello {
 		frame = withID(frame, s.id)

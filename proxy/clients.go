@@ -68,7 +68,7 @@ func (s *Session) advanceClient(r *request) bool {
 // steadis' own: its ACL judges it, and its figures know of it.
 func asksRedis(info *command.Info) bool {
 	switch info.Verb {
-	case command.ClientID, command.ClientGetName, command.ClientGetRedir, command.ClientInfo:
+	case command.ClientID, command.ClientGetName, command.ClientGetRedir, command.ClientInfo, command.ClientSetName:
 		return true
 	}
 	return false
@@ -93,6 +93,10 @@ func (s *Session) advanceAsk(r *request) bool {
 		}
 		r.raw = resp.AppendCommandBytes(nil, append(args, []byte("ID"), []byte(nobody))...)
 	}
+	if r.info.Verb == command.ClientSetName {
+		r.role = roleAsk // over a private connection, whose name it will be
+		return s.pickAlone(r)
+	}
 	if !s.pickHome(r) {
 		return false
 	}
@@ -105,6 +109,9 @@ func (s *Session) allowed(r *request, frame []byte) {
 	if frame[0] == '-' {
 		s.answer(r, frame)
 		return
+	}
+	if r.info.Verb == command.ClientSetName {
+		s.conn.SetName(string(r.args[2]))
 	}
 	if _, rest, ok := bytes.Cut(frame, []byte(" flags=")); ok && r.info.Verb == command.ClientInfo && s.pin != nil {
 		flags, _, _ := bytes.Cut(rest, []byte(" ")) // what only Redis knows of a private connection

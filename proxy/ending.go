@@ -19,14 +19,24 @@ func (s *Session) readEnded(fault string) {
 		s.abandon()
 	case fault != "" && !s.ended:
 		s.ended = true
-		// Redis closes behind the reply, so not if CLIENT REPLY keeps that back (7.0
-		// networking.c setProtocolError): then nothing more is read.
-		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: s.mute == 0,
+		// Redis closes behind a reply, so not if CLIENT REPLY keeps that back and no
+		// earlier one is due (7.0 networking.c setProtocolError): then nothing more is read.
+		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: s.mute == 0 || s.owesReply(),
 			mute: s.mute != 0, rare: &plainRequest})
 		s.answerReady()
 	}
 	s.mu.Unlock()
 	s.out.flush()
+}
+
+// owesReply says whether the client waits for a reply.
+func (s *Session) owesReply() bool {
+	for i := range s.queue.Len() {
+		if !(*s.queue.At(i)).mute {
+			return true
+		}
+	}
+	return false
 }
 
 // abandon drops what a client that is gone waits for. What is in flight on a

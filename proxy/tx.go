@@ -282,14 +282,24 @@ func (s *Session) queued(r *request, frame []byte) {
 func (s *Session) txEnded(r *request, frame []byte, last bool) {
 	effects := s.tx.effects
 	if r.frames > 1 {
-		// Frames go on as they come: there may be messages between them.
+		// Frames go on as they come, for there may be messages between them, unless
+		// answers of steadis' own belong there.
 		r.own().whole = append(r.whole, frame...)
-		s.part(r, frame)
-		if last {
-			s.tx = nil
-			if r.whole[0] == '*' {
-				s.executed(r, effects, r.whole, nil)
-			}
+		own := slices.ContainsFunc(effects, func(e *effect) bool { return e.r.local })
+		if !own {
+			s.part(r, frame)
+		}
+		if !last {
+			return
+		}
+		s.tx = nil
+		switch {
+		case own:
+			s.execute(r, effects, r.whole)
+		case r.whole[0] == '*':
+			s.executed(r, effects, r.whole, nil)
+			s.answer(r, r.reply)
+		default:
 			s.answer(r, r.reply)
 		}
 		return

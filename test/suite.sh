@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests: all | failover | fuzz. `make test` and `make failover` call it.
+# Runs the tests: all | conformance | failover | fuzz. `make test` and `make failover` call it.
 # Whatever it runs carries a mark in its environment, by which processes that
 # outlived their test are found at the end.
 set -euo pipefail
@@ -18,13 +18,25 @@ budget_tests() {
   marked "$go" test -count=1 -v -run 'TestAllocationsPerCommand|TestIdleConnection' ./proxy
 }
 
-# The failover tests measure time, so they do not run beside other packages.
+# The failover tests measure time, so they do not run beside other packages; nor does
+# conformance, which keeps both processors busy and has a steadis of its own to test.
 unit_tests() {
   section "tests with the race detector"
   local packages
-  packages=$("$go" list ./... | grep -v '/test/failover$')
+  packages=$("$go" list ./... | grep -v -e '/test/failover$' -e '/test/conformance$')
   # shellcheck disable=SC2086 # one word a package
   marked "$go" test -race -timeout 10m $packages
+}
+
+conformance_tests() {
+  section "the same bytes as Redis (STEADIS_CONFORMANCE=${STEADIS_CONFORMANCE:-short})"
+  marked "$go" test -count=1 -timeout 20m ./test/conformance
+}
+
+# One thread is another way through the data path (proxy/turns.go).
+one_thread_tests() {
+  section "scenarios with one thread"
+  marked env GOMAXPROCS=1 "$go" test -count=1 -timeout 10m ./test/scenario
 }
 
 failover_tests() {
@@ -72,9 +84,10 @@ leftovers() {
 }
 
 case "${1:-}" in
-  all) unit_tests; budget_tests; failover_tests; fuzz_targets; leftovers ;;
+  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fuzz_targets; leftovers ;;
+  conformance) STEADIS_CONFORMANCE=full conformance_tests; leftovers ;;
   failover) failover_figures; leftovers ;;
   fuzz) fuzz_targets; leftovers ;;
-  *) echo "usage: $0 all|failover|fuzz" >&2; exit 2 ;;
+  *) echo "usage: $0 all|conformance|failover|fuzz" >&2; exit 2 ;;
 esac
 section "done"

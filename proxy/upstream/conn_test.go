@@ -441,3 +441,14 @@ func TestConnStalledWithinAReply(t *testing.T) {
 		}
 	})
 }
+
+// TestConnReplyEndsWithTheBuffer: a reply that came in two parts ends where the buffer
+// of 16 bytes does.
+func TestConnReplyEndsWithTheBuffer(t *testing.T) {
+	onWire(t, nil, func(t *testing.T, w *wire) {
+		w.send(w.calls("a")...)
+		w.answer("*2\r\n+x\r\n")
+		w.answer("+yyyyy\r\n")
+		w.want(t, "a=*2\r\n+x\r\n+yyyyy")
+	})
+}

@@ -1,0 +1,127 @@
+package conformance
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(closing{m}, goleak.Cleanup(os.Exit))
+}
+
+// closing ends the shared processes before leaks are looked for.
+type closing struct{ m *testing.M }
+
+func (c closing) Run() int {
+	code := c.m.Run()
+	if whole() {
+		for _, d := range differences {
+			if !d.used.Load() {
+				fmt.Fprintf(os.Stderr, "FAIL: the table of differences has an entry that no test needs: %s (%s)\n", d.name, d.reason)
+				code = max(code, 1)
+			}
+		}
+	}
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	if program.dir != "" {
+		_ = os.RemoveAll(program.dir)
+	}
+	return code
+}
+
+// whole says whether every test has run, with a steadis, so that each entry of the
+// table of differences must have been needed.
+func whole() bool {
+	run, list := flag.Lookup("test.run"), flag.Lookup("test.list")
+	return run.Value.String() == "" && list.Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && shared.pair != nil && shared.pair.steadis != nil
+}
+
+// program is the steadis under test, built once.
+var program struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+func steadisBinary(t testing.TB) string {
+	t.Helper()
+	program.once.Do(func() {
+		switch program.path = os.Getenv("STEADIS_BINARY"); program.path {
+		case "":
+		case "none":
+			program.path = ""
+			return
+		default:
+			return
+		}
+		if program.dir, program.err = os.MkdirTemp("", "steadis-conformance-"); program.err != nil {
+			return
+		}
+		program.path = filepath.Join(program.dir, "steadis")
+		build := exec.Command("go", "build", "-o", program.path, "steadis/cmd/steadis")
+		if out, err := build.CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return program.path
+}
+
+// shared are the servers that all tests but those of odd replies use, one test
+// after the other.
+var shared sharedPair
+
+type sharedPair struct {
+	once sync.Once
+	pair *pair
+	err  error
+}
+
+// servers gives the pair with steadis on the one side, empty and with the keys of
+// the fixture, and looks at the end of the test whether steadis still serves.
+func servers(t testing.TB) *pair {
+	t.Helper()
+	binary := steadisBinary(t)
+	shared.once.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		shared.pair, shared.err = startPair(ctx, binary)
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	if err := shared.pair.reset(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if shared.pair.steadis != nil && !shared.pair.steadis.Alive() {
+			t.Errorf("steadis has ended:\n%s", shared.pair.steadis.LogTail())
+		}
+	})
+	return shared.pair
+}
+
+// full says whether the long run was asked for.
+func full() bool { return os.Getenv("STEADIS_CONFORMANCE") == "full" }
+
+func (s *sharedPair) close() error {
+	if s.pair == nil {
+		return nil
+	}
+	return s.pair.close()
+}

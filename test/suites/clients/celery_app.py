@@ -1,0 +1,52 @@
+"""The app of celery_use.py: Redis as broker and for results, else Celery's defaults."""
+
+import time
+
+from celery import Celery, shared_task
+
+app = Celery("suite", broker="redis://localhost:6379/0", backend="redis://localhost:6379/1")
+
+
+@shared_task
+def add(x, y):
+    return x + y
+
+
+@shared_task
+def total(numbers):
+    return sum(numbers)
+
+
+@shared_task
+def fail():
+    raise ValueError("as asked")
+
+
+@shared_task(bind=True, max_retries=3)
+def stubborn(self):
+    if self.request.retries < 2:
+        raise self.retry(countdown=0.1)
+    return self.request.retries
+
+
+@shared_task
+def sleep(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+@shared_task
+def size(text):
+    return len(text)
+
+
+@shared_task(bind=True)
+def progress(self):
+    self.update_state(state="HALF", meta={"done": 50})
+    time.sleep(1)
+    return 100
+
+
+@shared_task(ignore_result=True)
+def silent():
+    return 1
