@@ -118,7 +118,7 @@ func TestHostileInput(t *testing.T) {
 		{"bulk length beyond int64", "*1\r\n$92233720368547758070\r\nx", "-ERR Protocol error: invalid bulk length\r\n"},
 		{"negative bulk length", "*1\r\n$-1\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
 		{"argument count that spins redcon", "*9223372036854775807\r\n$1\r\na\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
-		{"argument count INT_MAX", "*2147483647\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
+		{"argument count beyond INT_MAX", "*2147483648\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
 		{"argument count that overflows", "*99999999999999999999999\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
 		{"no dollar", "*1\r\nPING\r\n", "-ERR Protocol error: expected '$', got 'P'\r\n"},
 		{"a good command before a bad one", "*1\r\n$4\r\nPING\r\n*1\r\n!\r\n", "+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n"},

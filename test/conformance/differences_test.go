@@ -220,8 +220,11 @@ var clientLine = lines("\n", func(line string) string {
 	line, _, _ = strings.Cut(line, " lib-name=")
 	parts := strings.Split(line, " ")
 	for i, part := range parts {
-		if flags, found := strings.CutPrefix(part, "flags="); found && flags == "d" {
-			part, parts[i] = "flags=N", "flags=N"
+		if flags, found := strings.CutPrefix(part, "flags="); found {
+			if flags = strings.ReplaceAll(flags, "d", ""); flags == "" {
+				flags = "N"
+			}
+			parts[i] = "flags=" + flags
 		}
 		if name, _, found := strings.Cut(part, "="); found && (!ownFields[name] || strings.HasPrefix(part, "redir=") && part != "redir=-1") {
 			parts[i] = name + "="

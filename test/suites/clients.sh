@@ -109,6 +109,7 @@ compare_suite() {
 one_suite() {
   suite=$WORK/$name
   mkdir -p "$suite"
+  unset REPLICA
   # shellcheck source=/dev/null
   source "$here/$name.sh"
   version=
