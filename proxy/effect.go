@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"maps"
 	"slices"
 	"strconv"
@@ -26,7 +27,7 @@ func actsOnSession(r *request) bool {
 		return true
 	}
 	_, _, sub := subscribing(r.info)
-	return sub || r.local
+	return sub || r.local || changesAccess(r)
 }
 
 // extraFrames is how many frames more than one EXEC's reply has: an (un)subscribing
@@ -79,11 +80,15 @@ func framesOf(sets [3]map[string]struct{}, k kind, add bool, args [][]byte) int 
 // sessions have to be looked at for that, it does so in a goroutine of its own.
 func (s *Session) execute(r *request, effects []*effect, frame []byte) {
 	frame = bytes.Clone(frame)
-	if !slices.ContainsFunc(effects, func(e *effect) bool { return e.r.local && looksAbroad(e.r.info) }) {
+	access := slices.ContainsFunc(effects, func(e *effect) bool { return changesAccess(e.r) })
+	if !access && !slices.ContainsFunc(effects, func(e *effect) bool { return e.r.local && looksAbroad(e.r.info) }) {
 		s.answer(r, s.executed(r, effects, frame, nil))
 		return
 	}
 	s.elsewhere(r, func() []byte {
+		if access {
+			s.server.look(context.Background())
+		}
 		answers := make(map[*effect][]byte)
 		for _, e := range effects {
 			if e.r.local && e.r.info.Verb == command.ClientKill {

@@ -131,7 +131,11 @@ func (s *Session) gather(multi *request) bool {
 func plainInMulti(info *command.Info) bool {
 	switch info.Class {
 	case command.Read, command.Write, command.Blocking:
-		return !info.Alone && info.Verb != command.ScriptFlush && info.Verb != command.EvalSha
+		switch info.Verb {
+		case command.ScriptFlush, command.EvalSha, command.ConfigSet, command.ACLSetUser, command.ACLDelUser, command.ACLLoad:
+			return false
+		}
+		return !info.Alone
 	case command.Session:
 		return info.Verb == command.Ping
 	}
