@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"steadis/proxy/command"
 	"steadis/proxy/upstream"
 )
@@ -39,21 +41,30 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	return s.soil()
 }
 
-// lostAgain counts a connection that has died under r while the master serves, and says
-// whether that was once too often.
+// lostAgain says whether r has cost its connection once too often.
 func (s *Session) lostAgain(r *request, fate upstream.Fate) bool {
 	gate := s.server.pool.Gate()
 	if fate != upstream.InDoubt || !gate.Open || s.conn == nil || s.conn.Generation() != gate.Generation {
 		return false
 	}
-	now := s.server.now()
-	if r.losses == 0 {
-		r.own().lossAt = now
+	return r.lose(s.server.now(), gate.Generation, s.conn.Stalled())
+}
+
+// lose counts a connection that has died under r while the master of generation served,
+// and says whether that was once too often.
+func (r *request) lose(now time.Time, generation uint64, stalled bool) bool {
+	own := r.own()
+	if r.losses > 0 && (own.lossIn != generation || now.Sub(own.lastLoss) > lossMemory) {
+		r.losses = 0 // a blocking command may live through many masters
 	}
-	if r.losses++; s.conn.Stalled() {
+	if r.losses == 0 {
+		own.lossAt, own.lossIn = now, generation
+	}
+	own.lastLoss = now
+	if r.losses++; stalled {
 		r.losses++ // that has taken seconds
 	}
-	return r.losses >= maxLosses && now.Sub(r.lossAt) >= lossTime
+	return r.losses >= maxLosses && now.Sub(own.lossAt) >= lossTime
 }
 
 // requeue brings a lost request back to where it was before it was sent, or

@@ -76,20 +76,22 @@ type request struct {
 
 // rare is what few requests need: most commands should cost little memory.
 type rare struct {
-	members []*request        // of a group
-	names   []string          // what an (un)subscribing request added or removed
-	until   time.Time         // a blocking command's own deadline; zero means never
-	again   bool              // a blocking command that has been sent before
-	lastIDs [][]byte          // what the `$` of an XREAD meant when it was first sent
-	link    *upstream.Link    // of an adopting request: the shared link to move to
-	target  upstream.Identity // of an adopting request
-	name    *string           // HELLO SETNAME
-	to      *Session          // of CLIENT TRACKING: who gets the messages
-	local   bool              // inside MULTI: steadis' own answer stands in for Redis'
-	whole   []byte            // of an EXEC with subscriptions in it: what has come
-	piece   piece             // of a restoring request: what it restores
-	lossAt  time.Time         // of the first of its losses
-	cursor  []byte            // of a scan: as the client sent it
+	members  []*request        // of a group
+	names    []string          // what an (un)subscribing request added or removed
+	until    time.Time         // a blocking command's own deadline; zero means never
+	again    bool              // a blocking command that has been sent before
+	lastIDs  [][]byte          // what the `$` of an XREAD meant when it was first sent
+	link     *upstream.Link    // of an adopting request: the shared link to move to
+	target   upstream.Identity // of an adopting request
+	name     *string           // HELLO SETNAME
+	to       *Session          // of CLIENT TRACKING: who gets the messages
+	local    bool              // inside MULTI: steadis' own answer stands in for Redis'
+	whole    []byte            // of an EXEC with subscriptions in it: what has come
+	piece    piece             // of a restoring request: what it restores
+	lossAt   time.Time         // of the first of its losses in a row
+	lossIn   uint64            // under which generation
+	lastLoss time.Time
+	cursor   []byte // of a scan: as the client sent it
 }
 
 var plainRequest rare
@@ -114,6 +116,7 @@ const (
 	aloneAfter = 2
 	maxLosses  = 3
 	lossTime   = 250 * time.Millisecond // the last so long after the first, or it may be one event
+	lossMemory = 10 * time.Second       // a loss so long ago has another cause
 )
 
 // AppendWire implements upstream.Call.
