@@ -223,6 +223,7 @@ func (s *Session) advanceTxEnd(r *request) bool {
 	}
 	if conn := s.pin.link.Conn(); conn != nil && t.subscribes() {
 		conn.Subscribed(true)
+		conn.Loose()
 		s.stain() // more may come than is asked for
 	}
 	s.barrier = r
@@ -298,9 +299,11 @@ func (s *Session) txEnded(r *request, frame []byte, last bool) {
 		}
 		s.tx = nil
 		switch {
-		case own:
+		case own && ran(r.whole):
 			s.execute(r, effects, r.whole)
-		case r.whole[0] == '*':
+		case own:
+			s.answer(r, r.whole)
+		case ran(r.whole):
 			s.executed(r, effects, r.whole, nil)
 			s.answer(r, r.reply)
 		default:
@@ -309,12 +312,16 @@ func (s *Session) txEnded(r *request, frame []byte, last bool) {
 		return
 	}
 	s.tx = nil
-	if r.info.Verb == command.Discard || len(effects) == 0 || frame[0] != '*' {
+	if r.info.Verb == command.Discard || len(effects) == 0 || !ran(frame) {
 		s.answer(r, frame)
 		return
 	}
 	s.execute(r, effects, frame)
 }
+
+// ran says whether an EXEC with this reply has run its commands: not with an error, nor
+// with nil.
+func ran(frame []byte) bool { return frame[0] == '*' && frame[1] != '-' }
 
 // loseWatch notes that conn is not where the keys were watched. True: the batch
 // must be looked at again, for an EXEC in it must not run.

@@ -45,6 +45,7 @@ type Conn struct {
 	push       func(frame []byte) Owner // takes frames that answer no call
 	subscribed atomic.Bool              // RESP2: the connection may get messages
 	resp3      atomic.Bool              // it speaks RESP3: pushes may come
+	loose      atomic.Bool              // what Loose says
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
@@ -155,6 +156,10 @@ func (c *Conn) usable() bool {
 // Subscribed says whether the connection is in subscribed mode, in which frames
 // come that answer no call. It is set before the first SUBSCRIBE is sent.
 func (c *Conn) Subscribed(yes bool) { c.subscribed.Store(yes) }
+
+// Loose says that an EXEC on the connection has subscriptions in it: Redis counts its
+// reply wrong then, and frames may come that nobody waits for.
+func (c *Conn) Loose() { c.loose.Store(true) }
 
 // Speaks says which protocol a HELLO that was sent over the connection has led to.
 func (c *Conn) Speaks(protocol int) { c.resp3.Store(protocol == 3) }

@@ -158,16 +158,18 @@ func (c *Conn) unasked(frame []byte) bool {
 	case '>':
 		return !c.takesPush(frame)
 	case '*':
-		return c.subscribed.Load() && (isMessage(frame) || isConfirmation(frame) && !c.owes())
+		if c.subscribed.Load() && isMessage(frame) {
+			return true
+		}
 	case '+':
-		return c.monitoring.Load() && isMonitored(frame)
+		if c.monitoring.Load() && isMonitored(frame) {
+			return true
+		}
 	}
-	return false
+	return c.loose.Load() && !c.owes()
 }
 
-// owes says whether a call waits for a reply. Where none does, a confirmation on a
-// subscribed connection is one that EXEC has counted wrong: in RESP2 a message that came
-// to the client itself inside EXEC is one of its elements.
+// owes says whether a call waits for a reply.
 func (c *Conn) owes() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

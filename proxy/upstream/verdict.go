@@ -90,16 +90,6 @@ func isMessage(frame []byte) bool {
 	return false
 }
 
-// isConfirmation says whether a RESP2 frame confirms a subscription or its end.
-func isConfirmation(frame []byte) bool {
-	rest, ok := bytes.CutPrefix(frame, []byte("*3\r\n$"))
-	if i := bytes.IndexByte(rest, '\n'); ok && i > 0 {
-		word, _, _ := bytes.Cut(rest[i+1:], crlf)
-		return bytes.HasSuffix(word, []byte("subscribe"))
-	}
-	return false
-}
-
 // isMonitored says whether a line is one that MONITOR shows: +1339518083.107412 [0
 // 127.0.0.1:60866] "keys" "*" (Redis 7.0 replication.c replicationFeedMonitors).
 func isMonitored(frame []byte) bool {
