@@ -1,0 +1,62 @@
+# The libraries with their defaults, in front of a master, a replica and a Sentinel: do they
+# connect without a complaint in their logs (HELLO 3, CLIENT SETINFO, CLIENT TRACKING,
+# CLIENT MAINT_NOTIFICATIONS ...), and does any of them notice two SENTINEL FAILOVERs?
+# Directly there is no failover: that run shows that the programs themselves are right.
+
+export REPLICA=yes
+seconds=40
+
+prepare() {
+  need_packages python3-rq python3-celery python3-redis node-redis php-cli php-redis ruby ruby-sidekiq ruby-redis
+  cp "$here/_keep/keep.go" "$suite"
+  (
+    cd "$suite"
+    rm -f go.mod go.sum
+    go mod init keep
+    go get "github.com/redis/go-redis/v9@$(cd "$repo" && go list -m -f '{{.Version}}' github.com/redis/go-redis/v9)" github.com/redis/rueidis@v1.0.79
+    go build -o keep .
+  ) >"$suite/build.log" 2>&1 || { tail -5 "$suite/build.log" >&2; false; }
+  version=-
+}
+
+# masters_address prints who is master by Sentinel's word.
+masters_address() { redis-cli -p 17101 sentinel get-master-addr-by-name mymaster | tail -1; }
+
+# fail_over NAME: a planned failover, asked for until Sentinel finds the replica good enough.
+fail_over() {
+  local before i
+  before=$(masters_address)
+  for ((i = 0; i < 150; i++)); do
+    if [ "$(redis-cli -p 17101 sentinel failover mymaster)" = OK ]; then break; fi
+    sleep 0.1
+  done
+  for ((i = 0; i < 150; i++)); do
+    if [ "$(masters_address)" != "$before" ]; then
+      printf 'pass\tfailover %s\n' "$1"
+      return
+    fi
+    sleep 0.1
+  done
+  printf 'fail\tfailover %s\n' "$1"
+}
+
+run() {
+  local way=${out##*/} pids=() pid
+  "$suite/keep" $seconds &
+  pids+=($!)
+  /usr/bin/python3 "$here/keep.py" $seconds &
+  pids+=($!)
+  NODE_PATH=/usr/share/nodejs nodejs "$here/keep.js" $seconds &
+  pids+=($!)
+  LC_ALL=C.UTF-8 ruby "$here/keep.rb" $seconds &
+  pids+=($!)
+  php "$here/keep.php" $seconds &
+  pids+=($!)
+  if [ "${way%%.*}" != direct ]; then
+    sleep 5
+    fail_over first
+    sleep 10
+    fail_over second
+  fi
+  for pid in "${pids[@]}"; do wait "$pid" || true; done
+}
