@@ -5,6 +5,7 @@ import time
 from celery import Celery, shared_task
 
 app = Celery("suite", broker="redis://localhost:6379/0", backend="redis://localhost:6379/1")
+app.set_default()  # for every thread
 
 
 @shared_task

@@ -1,6 +1,7 @@
 """What apps use of Celery with Redis, against a worker process and 127.0.0.1:6379."""
 
 import atexit
+import socket
 import subprocess
 import sys
 import tempfile
@@ -149,25 +150,21 @@ def events():
     with app.connection() as c:
         receiver = app.events.Receiver(c, handlers={"task-succeeded": lambda e: got.append(e["uuid"])})
         app.control.enable_events()
-        time.sleep(0.5)
         sent = []
 
         def send():
-            time.sleep(1)
+            time.sleep(1)  # the receiver listens once it captures
             sent.append(add.delay(1, 1).id)
 
-        threading.Thread(target=send).start()
-        try:
-            receiver.capture(limit=3, timeout=4, wakeup=False)
-        except Exception:
-            pass
-        for _ in range(40):
-            if sent and sent[0] in got:
-                break
+        t = threading.Thread(target=send)
+        t.start()
+        until = time.monotonic() + 15
+        while time.monotonic() < until and not (sent and sent[0] in got):
             try:
-                receiver.capture(limit=1, timeout=0.5, wakeup=False)
-            except Exception:
+                receiver.capture(limit=1, timeout=5, wakeup=False)
+            except socket.timeout:
                 pass
+        t.join()
     app.control.disable_events()
     assert sent[0] in got
 

@@ -3,8 +3,9 @@
     compare.py DIRECT WAY THROUGH [AGAIN]
 
 Prints the tests that pass directly and fail through steadis. A test that passes in AGAIN,
-a second run, is unsteady: it is printed and does not count. So is, through a steadis with its
-defaults, a test that fails because steadis refuses a command on purpose. The last line has
+a second run, is unsteady: it is printed and does not count. A failure that the direct run knows
+nothing of counts as well. Not so, through a steadis with its
+defaults, a failure because a command is refused on purpose. The last line has
 the figures, tab-separated: tests, passed directly, of these passed through steadis, refused
 on purpose, unsteady, faults. Ends 1 if there are faults.
 """
@@ -27,7 +28,8 @@ def main(direct, way, through, again=None):
     ran = [n for n, (state, _) in direct.items() if state != "skip"]
     passed = [n for n in ran if direct[n][0] == "pass"]
     counts = {"passed": 0, "refused": 0, "unsteady": 0, "fault": 0}
-    for name in passed:
+    alone = [n for n, (state, _) in through.items() if state == "fail" and n not in direct]
+    for name in passed + alone:
         state, why = through.get(name, ("missing", ""))
         if state == "pass":
             verdict = "passed"

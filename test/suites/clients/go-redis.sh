@@ -5,7 +5,7 @@
 
 # Files of the ginkgo suite that are not run: cluster, ring, Sentinel, TLS (none here) and Redis Stack's modules or Redis 8.
 go_redis_files='(osscluster|ring|sentinel|tls|tls_cluster|tls_standalone|search|search_builders|search_aliaslist_integration|json|timeseries_commands|timeseries_querylabels_integration|probabilistic|vectorset_commands_integration|array_commands|himport_commands|hotkeys_commands)_test.go$'
-go_redis_specs='^(cluster races|UniversalClient) '
+go_redis_specs='cluster races|UniversalClient.*([Cc]luster|failover)'
 go_redis_tests='Cluster|Ring|Sentinel|TLS|Failover|Search'
 
 prepare() {

@@ -8,6 +8,7 @@ require "sidekiq/api"
 require_relative "sidekiq_jobs"
 
 $stdout.sync = true
+Redis.sadd_returns_boolean = false # else it says each time that this will be so
 def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 UNTIL = now + Float(ARGV[0])
 

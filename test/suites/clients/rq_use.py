@@ -166,10 +166,13 @@ def shut_a_worker_down():
 @test
 def suspend_and_resume():
     q = Queue("q", connection=connection)
-    suspend(connection)
     with worker():
+        eventually(lambda: Worker.count(connection=connection) == 1)
+        suspend(connection)
+        first = q.enqueue(operator.add, 1, 1)  # the worker waits for it already
+        eventually(lambda: first.get_status(refresh=True) == "finished")
         job = q.enqueue(operator.add, 1, 1)
-        time.sleep(2)
+        time.sleep(1.5)
         assert job.get_status(refresh=True) == "queued"
         resume(connection)
         eventually(lambda: job.get_status(refresh=True) == "finished")
