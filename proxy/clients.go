@@ -84,14 +84,11 @@ const (
 // that it hits nobody there.
 func (s *Session) advanceAsk(r *request) bool {
 	if r.info.Verb == command.ClientKill {
-		if _, fault := roster.ParseKill(r.args); fault != "" && len(r.args)%2 != 0 {
+		raw, fault := killNobody(r.args)
+		if fault != "" {
 			return s.local(r, []byte(fault))
 		}
-		args := [][]byte{r.args[0], r.args[1]}
-		if len(r.args) > 3 {
-			args = slices.Clone(r.args)
-		}
-		r.raw = resp.AppendCommandBytes(nil, append(args, []byte("ID"), []byte(nobody))...)
+		r.raw = raw
 	}
 	if r.info.Verb == command.ClientSetName {
 		r.role = roleAsk // over a private connection, whose name it will be
@@ -118,6 +115,7 @@ func (s *Session) allowed(r *request, frame []byte) {
 		s.face.dirtyCAS, s.face.broken = bytes.IndexByte(flags, 'd') >= 0, bytes.IndexByte(flags, 'R') >= 0
 		defer func() { s.face.dirtyCAS, s.face.broken = false, false }()
 	}
+	r.own().judged = true
 	s.ownAnswer(r)
 }
 
@@ -226,7 +224,7 @@ func (s *Session) lookAt(r *request) roster.Client {
 	c := s.look()
 	c.Idle, c.DirtyCAS, c.BrokenRedirect = 0, s.face.dirtyCAS, s.face.broken
 	if s.executing > 0 {
-		c.InMulti, c.Multi = true, s.executing // EXEC is what runs
+		c.InMulti, c.Multi, c.Cmd = true, s.executing, "exec" // that is what runs
 		return c
 	}
 	c.Cmd = r.info.Name
@@ -250,46 +248,6 @@ func clientLines(all []seenClient, filter roster.Filter) []byte {
 		}
 	}
 	return lines
-}
-
-// killClients does CLIENT KILL.
-func (s *Session) killClients(r *request) []byte {
-	request, fault := roster.ParseKill(r.args)
-	all := s.server.faces()
-	known := func(name string) bool {
-		return name == "default" || slices.ContainsFunc(all, func(c seenClient) bool { return c.User == name })
-	}
-	if unknown := request.UnknownUser(known); unknown != "" {
-		return []byte(unknown)
-	}
-	if fault != "" {
-		return []byte(fault)
-	}
-	closed, self := 0, false
-	for _, c := range all {
-		if !request.Match(&c.Client, s.id) {
-			continue
-		}
-		closed++
-		if c.session == s {
-			self = true
-		} else {
-			c.session.cut()
-		}
-	}
-	if self {
-		s.mu.Lock()
-		r.finish, s.ended, s.face.closing = true, true, true
-		s.mu.Unlock()
-	}
-	return request.AppendReply(nil, closed)
-}
-
-// cut ends a session for CLIENT KILL.
-func (s *Session) cut() {
-	s.mu.Lock()
-	s.abort()
-	s.mu.Unlock()
 }
 
 // text is a reply that is a text: a bulk string, in RESP3 a verbatim one. s.mu must be

@@ -34,7 +34,9 @@
 // Fate. A call that gets no reply has one of three fates, and only the connection
 // decides which: not sent, not executed (the node's own word), in doubt. The first
 // two are sent again, in their place in the queue. In doubt, a repeatable command
-// is sent again; a write gets what in_doubt says.
+// is sent again; a write gets what in_doubt says. One under which connections end again
+// and again while the master serves is given up at its third, and none is sent again for
+// longer than the hold time (fate.go).
 //
 // State. A link is made for an Identity (user, database, protocol): its
 // connections reach it by their handshake, on any master. SELECT, AUTH and HELLO

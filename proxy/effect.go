@@ -9,14 +9,14 @@ import (
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
+	"steadis/proxy/upstream"
 )
 
 // effect is a command, queued in a MULTI, that does something to the session when EXEC
 // runs it, or whose answer is steadis' own.
 type effect struct {
-	at  int // how manieth of the queued commands it is
-	r   *request
-	all []seenClient // for CLIENT LIST
+	at int // how manieth of the queued commands it is
+	r  *request
 }
 
 // actsOnSession says whether a queued command is an effect.
@@ -76,75 +76,120 @@ func framesOf(sets [3]map[string]struct{}, k kind, add bool, args [][]byte) int 
 	return len(args) - 1
 }
 
+// execution is an EXEC that Redis has run, while its effects come about in order.
+type execution struct {
+	s        *Session
+	exec     *request
+	head     []byte
+	elements [][]byte // of the reply; steadis' own answers take their places
+	shift    int      // elements that subscriptions have more than commands
+	ended    int      // what comes behind the element before is not answered; 0: all is
+}
+
 // execute brings the session to where an EXEC has led, and answers it. If other
 // sessions have to be looked at for that, it does so in a goroutine of its own.
 func (s *Session) execute(r *request, effects []*effect, frame []byte) {
 	frame = bytes.Clone(frame)
 	access := slices.ContainsFunc(effects, func(e *effect) bool { return changesAccess(e.r) })
-	if !access && !slices.ContainsFunc(effects, func(e *effect) bool { return e.r.local && looksAbroad(e.r.info) }) {
-		s.answer(r, s.executed(r, effects, frame, nil))
+	if !access && !slices.ContainsFunc(effects, (*effect).abroad) {
+		s.answer(r, s.executed(r, effects, frame))
 		return
 	}
+	x := s.newExecution(r, effects, frame)
 	s.elsewhere(r, func() []byte {
 		if access {
 			s.server.look(context.Background())
 		}
-		answers := make(map[*effect][]byte)
 		for _, e := range effects {
-			if e.r.local && e.r.info.Verb == command.ClientKill {
-				answers[e] = s.abroad(e.r)
-			}
+			x.step(e)
 		}
-		all := s.server.faces()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for _, e := range effects {
-			e.all = all
-		}
-		return s.executed(r, effects, frame, answers)
+		return x.reply(effects)
 	})
 }
 
-// executed applies the effects, in order, and returns EXEC's reply with steadis' own
-// answers in their places. s.mu must be held.
-func (s *Session) executed(exec *request, effects []*effect, frame []byte, answers map[*effect][]byte) []byte {
-	head, elements := frame[:bytes.IndexByte(frame, '\n')+1], topElements(frame)
-	s.executing = max(1, len(elements))
-	defer func() { s.executing = 0 }()
-	shift := 0
+// executed applies effects that concern this session alone, in order, and returns EXEC's
+// reply with steadis' own answers in their places. s.mu must be held.
+func (s *Session) executed(exec *request, effects []*effect, frame []byte) []byte {
+	x := s.newExecution(exec, effects, frame)
 	for _, e := range effects {
-		at := e.at + shift
-		if at >= len(elements) {
-			break
-		}
-		switch k, add, sub := subscribing(e.r.info); {
-		case sub && elements[at][0] != '-':
-			shift += s.noteSubscribed(k, add, e.r.args) - 1
-		case sub:
-		case answers[e] != nil:
-			elements[at] = answers[e]
-		default:
-			elements[at] = s.apply(e, elements[at])
-		}
+		x.apply(e)
 	}
-	if i := slices.IndexFunc(effects, func(e *effect) bool { return e.r.info.Verb == command.ClientReply }); i >= 0 {
-		return s.mutedInside(exec, effects[i:], head, elements)
-	}
-	return append(bytes.Clone(head), bytes.Join(elements, nil)...)
+	return x.reply(effects)
 }
 
-// apply lets one queued command have its effect; it returns the command's answer.
-func (s *Session) apply(e *effect, element []byte) []byte {
-	r := e.r
+func (s *Session) newExecution(exec *request, effects []*effect, frame []byte) *execution {
+	x := &execution{s: s, exec: exec, head: frame[:bytes.IndexByte(frame, '\n')+1]}
+	x.elements = topElements(frame, s.ident.Protocol != 3 && slices.ContainsFunc(effects, (*effect).subscribes))
+	s.executing = max(1, atoi(bytes.TrimSpace(x.head[1:]))) // not the elements: subscriptions have more
+	return x
+}
+
+// step lets one effect come about that may concern other sessions. No session's lock may
+// be held.
+func (x *execution) step(e *effect) {
+	if !e.abroad() {
+		x.s.mu.Lock()
+		x.apply(e)
+		x.s.mu.Unlock()
+		return
+	}
+	at := e.at + x.shift
+	if at >= len(x.elements) || x.elements[at][0] == '-' {
+		return
+	}
+	x.elements[at] = x.s.abroad(e.r)
+	if e.r.finish && x.ended == 0 {
+		x.ended = at + 1 // it has killed itself (Redis 7.0 networking.c: CLIENT_CLOSE_AFTER_REPLY)
+	}
+}
+
+// apply lets one effect come about. s.mu must be held.
+func (x *execution) apply(e *effect) {
+	at := e.at + x.shift
+	if at >= len(x.elements) || x.s.dead {
+		return
+	}
+	k, add, sub := subscribing(e.r.info)
+	switch element := x.elements[at]; {
+	case element[0] == '-':
+	case sub:
+		x.shift += x.s.noteSubscribed(k, add, e.r.args) - 1
+	default:
+		x.elements[at] = x.s.apply(e.r, element)
+	}
+}
+
+// reply ends the execution. s.mu must be held.
+func (x *execution) reply(effects []*effect) []byte {
+	x.s.executing = 0
+	if x.ended > 0 {
+		x.elements, x.exec.finish = x.elements[:x.ended], true
+	}
+	if i := slices.IndexFunc(effects, func(e *effect) bool { return e.r.info.Verb == command.ClientReply }); i >= 0 {
+		return x.s.mutedInside(x.exec, effects[i:], x.head, x.elements)
+	}
+	return append(bytes.Clone(x.head), bytes.Join(x.elements, nil)...)
+}
+
+// subscribes says whether subscriptions begin or end by an effect.
+func (e *effect) subscribes() bool {
+	_, _, ok := subscribing(e.r.info)
+	return ok
+}
+
+// abroad says whether other sessions have to be looked at for an effect.
+func (e *effect) abroad() bool { return e.r.local && looksAbroad(e.r.info) }
+
+// apply lets one queued command that was no error have its effect; it returns the
+// command's answer.
+func (s *Session) apply(r *request, element []byte) []byte {
 	switch {
-	case r.local && r.info.Verb == command.ClientList:
-		return s.listClients(r, e.all)
 	case r.local:
 		return s.answerHere(r)
 	case r.info.Verb == command.ServerInfo:
 		return s.withSteadis(r, element)
-	case element[0] == '-':
-		return element
 	}
 	switch r.info.Verb {
 	case command.Select, command.Auth, command.Hello:
@@ -187,17 +232,24 @@ func (s *Session) noteSubscribed(k kind, add bool, args [][]byte) int {
 	return framesOf(s.sub.sets, k, add, args)
 }
 
-// topElements returns the elements of an aggregate and the frames that follow it.
-func topElements(frame []byte) [][]byte {
+// topElements returns the elements of an aggregate and the frames that follow it. A
+// message (upstream.IsMessage) is none: it goes with the reply of the command that has
+// published it.
+func topElements(frame []byte, plain bool) [][]byte {
 	var elements [][]byte
 	var scanner resp.Scanner
-	for rest := frame[bytes.IndexByte(frame, '\n')+1:]; len(rest) > 0; {
-		n, whole, err := scanner.Scan(rest)
+	start := 0 // before it in rest are messages
+	for rest := frame[bytes.IndexByte(frame, '\n')+1:]; len(rest) > start; {
+		n, whole, err := scanner.Scan(rest[start:])
 		if err != nil || !whole {
 			break
 		}
-		elements = append(elements, rest[:n])
-		rest = rest[n:]
+		if upstream.IsMessage(rest[start:start+n], plain) {
+			start += n
+			continue
+		}
+		elements = append(elements, rest[:start+n])
+		rest, start = rest[start+n:], 0
 	}
 	return elements
 }

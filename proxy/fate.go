@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"steadis/proxy/command"
+	"steadis/proxy/hold"
 	"steadis/proxy/upstream"
 )
 
@@ -32,19 +33,26 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		return s.soil()
 	case s.gone:
 		s.close()
-	case doubt && s.server.o.InDoubt == InDoubtClose, s.lostAgain(r, fate):
+	case doubt && s.server.o.InDoubt == InDoubtClose, s.killsConnections(r, fate):
 		s.close()
 	default:
 		s.requeue(r, fate, doubt)
+		s.rest(r)
 		s.answerReady()
 	}
 	return s.soil()
 }
 
-// lostAgain says whether r has cost its connection once too often.
-func (s *Session) lostAgain(r *request, fate upstream.Fate) bool {
-	gate := s.server.pool.Gate()
-	if fate != upstream.InDoubt || !gate.Open || s.conn == nil || s.conn.Generation() != gate.Generation {
+// killsConnections says whether r has cost its connection once too often.
+func (s *Session) killsConnections(r *request, fate upstream.Fate) bool {
+	if fate != upstream.InDoubt || s.conn == nil {
+		return false
+	}
+	gate, own := s.server.pool.Gate(), r.own()
+	if own.firstLoss.IsZero() {
+		own.firstLoss = s.server.now()
+	}
+	if !gate.Open || s.conn.Generation() != gate.Generation {
 		return false
 	}
 	return r.lose(s.server.now(), gate.Generation, s.conn.Stalled())
@@ -61,10 +69,48 @@ func (r *request) lose(now time.Time, generation uint64, stalled bool) bool {
 		own.lossAt, own.lossIn = now, generation
 	}
 	own.lastLoss = now
-	if r.losses++; stalled {
-		r.losses++ // that has taken seconds
+	more := uint8(1)
+	if stalled {
+		more = 2 // that has taken seconds
 	}
-	return r.losses >= maxLosses && now.Sub(own.lossAt) >= lossTime
+	r.losses = min(r.losses+more, maxLosses)
+	return r.losses == maxLosses && now.Sub(own.lossAt) >= lossTime
+}
+
+// rest lets a command that has cost its connection twice wait, and all behind it, so that
+// its last attempt is made lossTime after the first loss: it has so many attempts and no
+// more, however fast they end.
+func (s *Session) rest(r *request) {
+	left := lossTime - s.server.now().Sub(r.lossAt)
+	if r.losses < aloneAfter || left <= 0 || r.state != unsent || s.barrier != nil || s.waiting != nil {
+		return
+	}
+	s.barrier = r
+	s.stopTimer()
+	s.timer = time.AfterFunc(left, func() { s.rested(r) })
+}
+
+// rested is the timer's.
+func (s *Session) rested(r *request) {
+	s.mu.Lock()
+	if !s.dead && s.barrier == r {
+		s.barrier = nil
+		if s.gone {
+			s.close()
+		}
+	}
+	s.mu.Unlock()
+	s.Settle()
+}
+
+// lostSince returns when r, which need not live through masters as a blocking command may,
+// lost its connection first. From then on the hold time counts for it, however often it is
+// sent again; zero if it has not lost one.
+func (r *request) lostSince() time.Time {
+	if r.role == roleBlock {
+		return zeroTime
+	}
+	return r.firstLoss
 }
 
 // requeue brings a lost request back to where it was before it was sent, or
@@ -83,6 +129,14 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 		s.refused(r, []byte(errRefusedAgain))
 		s.pass(r)
 		return
+	}
+	if since := r.lostSince(); !since.IsZero() {
+		r.since = since
+		if s.overdue(r) {
+			s.refuse(r, hold.Expired, s.server.outageReply())
+			s.pass(r)
+			return
+		}
 	}
 	switch r.role {
 	case roleGroup:

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -21,6 +22,7 @@ func TestLose(t *testing.T) {
 		{"three in a row", []loss{{0, 1, false}, {time.Second, 1, false}, {time.Second, 1, false}}, true},
 		{"at one moment", []loss{{0, 1, false}, {0, 1, false}, {0, 1, false}, {lossTime - 1, 1, false}}, false},
 		{"at one moment, and later", []loss{{0, 1, false}, {0, 1, false}, {0, 1, false}, {lossTime, 1, false}}, true},
+		{"more than a byte counts", slices.Repeat([]loss{{800 * time.Microsecond, 1, false}}, 314), true},
 		{"far apart", []loss{{0, 1, false}, {time.Minute, 1, false}, {time.Minute, 1, false}, {time.Minute, 1, false}}, false},
 		{"two replies that stood still", []loss{{0, 1, true}, {3 * time.Second, 1, true}}, true},
 		{"many masters", []loss{{0, 1, false}, {time.Second, 2, false}, {time.Second, 3, false}, {time.Second, 4, false}}, false},

@@ -17,7 +17,7 @@ const (
 // muted says whether the client gets no reply to a command that has just come, and
 // notes what the command changes (Redis 7.0 networking.c clientCommand, resetClient).
 func (s *Session) muted(info *command.Info, args [][]byte) bool {
-	now, skipped := s.mute != 0, s.mute == muteNext
+	now, skipped := s.mute != 0, s.mute&muteNext != 0
 	s.mute &^= muteNext
 	switch info.Verb {
 	case command.Multi:
@@ -51,19 +51,15 @@ func (s *Session) muted(info *command.Info, args [][]byte) bool {
 // commands: from the first OFF to the next ON nothing is. effects begins with the first
 // of them. Redis has written the head before, so what comes out may be no whole reply.
 func (s *Session) mutedInside(exec *request, effects []*effect, head []byte, elements [][]byte) []byte {
-	muted, next := exec.mute, 0
+	off, skip, next := exec.mute, false, 0
 	exec.mute = false
 	var out []byte
 	keep := func(piece []byte) {
-		if !muted {
+		if !off {
 			out = append(out, piece...)
 		}
 	}
 	keep(head)
-	s.mute = 0
-	if muted {
-		s.mute = muteAll
-	}
 	for i, element := range elements {
 		for next < len(effects) && effects[next].at < i {
 			next++
@@ -75,13 +71,20 @@ func (s *Session) mutedInside(exec *request, effects []*effect, head []byte, ele
 		mode, _ := roster.ParseReply(effects[next].r.args)
 		switch {
 		case mode == roster.ReplyOn:
-			muted, s.mute = false, s.mute&muteNext
+			off = false
 			keep(element)
 		case mode == roster.ReplyOff:
-			muted, s.mute = true, muteAll
-		case s.mute&muteAll == 0:
-			s.mute |= muteNext
+			off = true
+		case !off:
+			skip = true // what comes behind EXEC
 		}
+	}
+	s.mute, s.multiSent = 0, false
+	if off {
+		s.mute |= muteAll
+	}
+	if skip {
+		s.mute |= muteNext
 	}
 	for i := range s.queue.Len() { // what came behind it meanwhile
 		if r := *s.queue.At(i); r != exec && r.args != nil {

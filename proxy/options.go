@@ -84,7 +84,7 @@ func (o Options) orDefaults() Options {
 		o.Log = zap.NewNop()
 	}
 	if o.Dial == nil {
-		o.Dial = dialTCP
+		o.Dial = hedged(dialTCP)
 	}
 	fill(&o.Hold, 30*time.Second)
 	fill(&o.HoldMaxCommands, 100_000)
@@ -105,13 +105,4 @@ func fill[T int | int64 | time.Duration](v *T, def T) {
 	if *v == 0 {
 		*v = def
 	}
-}
-
-// dialTCP dials with a limit for bytes that are not acknowledged and with keepalive
-// probes, so that a vanished host is noticed on every connection, busy or idle.
-func dialTCP(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{Control: limitUnacked, KeepAliveConfig: net.KeepAliveConfig{
-		Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 5,
-	}}
-	return d.DialContext(ctx, network, addr)
 }

@@ -15,6 +15,7 @@ type pin struct {
 	missing piece          // what is not on conn after all
 	stained bool           // another client would notice what was done to it: it is not kept for one
 	lent    int            // clients whose invalidation messages come here
+	tracked bool           // Redis remembers what was read here, also once CLIENT TRACKING is off, and until it is on again
 }
 
 // piece is a part of a session's state that a new connection is given by commands of
@@ -61,7 +62,7 @@ func (s *Session) pickPinned(r *request) bool {
 // hasState says whether the session has state that must not be shared.
 func (s *Session) hasState() bool {
 	return s.tx != nil && (s.tx.watched || s.tx.multi) || s.sub != nil && !s.sub.fanned() || s.track != nil || s.monitoring ||
-		s.untouched || s.pin != nil && s.pin.lent > 0
+		s.untouched || s.pin != nil && (s.pin.lent > 0 || s.pin.tracked)
 }
 
 // unpin gives the private connection back, to be used by others if it is clean.

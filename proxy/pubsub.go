@@ -107,7 +107,11 @@ func (s *Session) advanceSub(r *request) bool {
 	case u.empty():
 		s.endSub()
 		return s.advance(r)
-	case !r.info.Known && !u.fanned():
+	case r.info.Verb == command.Exec && s.tx != nil:
+		// Redis refuses it, and gives up what is watched (7.0 multi.c execCommandAbort).
+		s.endTx(!u.fanned())
+		return s.advanceSub(r)
+	case (!r.info.Known || r.info.Verb == command.Exec) && !u.fanned():
 		return s.pickPinned(r) // Redis' own words
 	case !command.Arity(r.info, len(r.args)):
 		return s.local(r, errArity(r.info.Name))
@@ -225,6 +229,25 @@ func (s *Session) confirmed() [3]map[string]struct{} {
 	return sets
 }
 
+// collect adds a message to a reply of several frames that goes to the client as a whole,
+// in its place there. False: no such reply has begun.
+func (s *Session) collect(message []byte) bool {
+	for i := range s.queue.Len() {
+		switch r := *s.queue.At(i); {
+		case r.state != sent:
+		case r.role == roleGroup && len(r.reply) > 0:
+			r.reply = append(r.reply, message...)
+			return true
+		case r.role == roleTxEnd && r.whole != nil && s.tx != nil && s.tx.answers():
+			r.whole = append(r.whole, message...)
+			return true
+		default:
+			return false
+		}
+	}
+	return false
+}
+
 // Push implements upstream.Pinner: something has come that answers no command.
 func (s *Session) Push(l *upstream.Link, frame []byte) upstream.Owner {
 	s.mu.Lock()
@@ -238,6 +261,8 @@ func (s *Session) Push(l *upstream.Link, frame []byte) upstream.Owner {
 	if s.track != nil && s.track.to != nil && frame[0] == '>' {
 		frame = withNumber(frame, "tracking-redir-broken\r\n:", int64(s.track.to.id))
 	}
-	s.write(frame)
+	if !s.collect(frame) {
+		s.write(frame)
+	}
 	return s.soil()
 }

@@ -60,7 +60,7 @@ type request struct {
 	doubt   bool  // it was sent before, and may have run (in_doubt: retry)
 	mute    bool  // CLIENT REPLY says that the client gets no reply
 	tries   uint8 // how often a node has said that it did not run
-	losses  uint8 // how often its connection has died while the master served
+	losses  uint8 // how often its connection has died while the master served, up to maxLosses
 	frames  int32 // replies that Redis gives
 	got     int32 // replies that the client has
 	skip    int32 // replies to drop because the client has had them before
@@ -76,22 +76,24 @@ type request struct {
 
 // rare is what few requests need: most commands should cost little memory.
 type rare struct {
-	members  []*request        // of a group
-	names    []string          // what an (un)subscribing request added or removed
-	until    time.Time         // a blocking command's own deadline; zero means never
-	again    bool              // a blocking command that has been sent before
-	lastIDs  [][]byte          // what the `$` of an XREAD meant when it was first sent
-	link     *upstream.Link    // of an adopting request: the shared link to move to
-	target   upstream.Identity // of an adopting request
-	name     *string           // HELLO SETNAME
-	to       *Session          // of CLIENT TRACKING: who gets the messages
-	local    bool              // inside MULTI: steadis' own answer stands in for Redis'
-	whole    []byte            // of an EXEC with subscriptions in it: what has come
-	piece    piece             // of a restoring request: what it restores
-	lossAt   time.Time         // of the first of its losses in a row
-	lossIn   uint64            // under which generation
-	lastLoss time.Time
-	cursor   []byte // of a scan: as the client sent it
+	members   []*request        // of a group
+	names     []string          // what an (un)subscribing request added or removed
+	until     time.Time         // a blocking command's own deadline; zero means never
+	again     bool              // a blocking command that has been sent before
+	lastIDs   [][]byte          // what the `$` of an XREAD meant when it was first sent
+	link      *upstream.Link    // of an adopting request: the shared link to move to
+	target    upstream.Identity // of an adopting request
+	name      *string           // HELLO SETNAME
+	to        *Session          // of CLIENT TRACKING: who gets the messages
+	local     bool              // inside MULTI: steadis' own answer stands in for Redis'
+	judged    bool              // what steadis is to answer Redis has found no fault with
+	whole     []byte            // of an EXEC whose reply has several frames: what has come
+	piece     piece             // of a restoring request: what it restores
+	firstLoss time.Time         // when a connection first died under it
+	lossAt    time.Time         // of the first of its losses in a row
+	lossIn    uint64            // under which generation
+	lastLoss  time.Time
+	cursor    []byte // of a scan: as the client sent it
 }
 
 var plainRequest rare
@@ -110,8 +112,8 @@ const maxTries = 4
 
 // A command whose connection dies again and again while the master serves may be the
 // cause: a reply that is no RESP, for one. After aloneAfter times it is sent on a
-// private connection, so that it costs only its own client's; after maxLosses the
-// client is closed, as Redis' own end of the connection would have it.
+// private connection, so that it costs only its own client's, and not at once (rest);
+// after maxLosses the client is closed, as Redis' own end of the connection would have it.
 const (
 	aloneAfter = 2
 	maxLosses  = 3

@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/sha1"
 	"encoding/hex"
+	"strconv"
 	"sync"
 
 	"steadis/proxy/command"
@@ -16,7 +17,7 @@ const (
 	maxScriptBytes = 16 << 20
 )
 
-// scripts remembers the bodies that clients have sent in EVAL and SCRIPT LOAD. A
+// scripts remembers the bodies that came in EVAL and SCRIPT LOAD and were run. A
 // new master does not have them (since Redis 7.0 the script cache is not
 // replicated), so they are loaded there before commands are let through, and an
 // EVALSHA never meets NOSCRIPT because of a failover.
@@ -26,17 +27,38 @@ type scripts struct {
 	bytes  int
 }
 
-// note remembers the body in a command, if it has one.
-func (c *scripts) note(info *command.Info, args [][]byte) {
-	var body []byte
-	switch {
-	case (info.Verb == command.Eval || info.Verb == command.EvalRO) && len(args) > 1:
-		body = args[1]
-	case info.Verb == command.ScriptLoad && len(args) > 2:
-		body = args[2]
-	default:
+// bodyIn returns the script in a command, nil if there is none that Redis would keep.
+func bodyIn(info *command.Info, args [][]byte) []byte {
+	switch info.Verb {
+	case command.Eval, command.EvalRO:
+		if len(args) > 2 {
+			// Redis looks at the number of keys first (7.0 eval.c evalGenericCommand).
+			if keys, err := strconv.Atoi(string(args[2])); err == nil && keys >= 0 && keys <= len(args)-3 {
+				return args[1]
+			}
+		}
+	case command.ScriptLoad:
+		if len(args) == 3 {
+			return args[2]
+		}
+	}
+	return nil
+}
+
+// noteScripts remembers the scripts in commands that an EXEC with this reply has run.
+func (s *Session) noteScripts(commands []*request, exec []byte) {
+	if !ran(exec) {
 		return
 	}
+	for _, r := range commands {
+		if body := bodyIn(r.info, r.args); body != nil {
+			s.server.scripts.note(body)
+		}
+	}
+}
+
+// note remembers a body that the master has: it was run or loaded there.
+func (c *scripts) note(body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := c.bodies[string(body)]; ok || len(c.bodies) >= maxScripts || c.bytes+len(body) > maxScriptBytes {
@@ -73,6 +95,12 @@ func (c *scripts) body(sha []byte) (string, bool) {
 // loaded, and the command sent again. It did not run.
 func (s *Session) heedScript(r *request, frame []byte) bool {
 	switch r.info.Verb {
+	case command.Eval, command.EvalRO, command.ScriptLoad:
+		// The script's own error leaves it in the cache. (One that does not compile is not
+		// there, nor will it be when it is loaded.)
+		if body := bodyIn(r.info, r.args); body != nil && !resp.IsError(frame, "NOPERM") && !resp.IsError(frame, "NOAUTH") {
+			s.server.scripts.note(body)
+		}
 	case command.ScriptFlush:
 		if frame[0] != '-' {
 			s.server.scripts.flush()

@@ -132,9 +132,6 @@ func (s *Session) enqueue(cmd redcon.Command) {
 			r.own().until = s.server.now().Add(d)
 		}
 	}
-	if isScript(info) || info.Verb == command.ScriptLoad {
-		s.server.scripts.note(info, cmd.Args)
-	}
 	s.face.last, s.face.seen, s.face.size = info, s.server.now().UnixNano(), int64(len(cmd.Raw))
 	if s.void {
 		s.server.hold.RefuseAtOnce(hold.Full)
@@ -302,6 +299,7 @@ func (s *Session) deal(r *request, frame []byte, last bool) {
 	case roleGroup:
 		r.reply = append(r.reply, frame...)
 		if last {
+			s.noteScripts(r.members, frame)
 			s.answer(r, r.reply)
 		}
 	case roleAdopt:

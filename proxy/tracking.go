@@ -162,6 +162,7 @@ func (s *Session) noteTracking(r *request) {
 	if s.track == nil {
 		s.track = &tracking{}
 		s.pinned().Keep()
+		s.pin.tracked = true
 	}
 	if !slices.ContainsFunc(s.track.accepted, func(args [][]byte) bool { return slices.EqualFunc(args, r.args, bytes.Equal) }) {
 		s.track.accepted = append(s.track.accepted, r.args)

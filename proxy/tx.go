@@ -37,15 +37,30 @@ func (t *transaction) repeatable() bool {
 	return !t.over
 }
 
-// pingCommand is queued in MULTI in the place of what steadis answers itself.
+// pingCommand is queued in MULTI in the place of what steadis answers itself and Redis
+// is not to see.
 var pingCommand = resp.AppendCommand(nil, "PING")
 
+// standIn returns what Redis queues for a command that steadis answers: the command
+// itself, if it is harmless there, so that Redis' ACL judges it.
+func standIn(r *request) []byte {
+	switch {
+	case r.info.Verb == command.ClientKill:
+		if raw, fault := killNobody(r.args); fault == "" {
+			return raw
+		}
+	case asksRedis(r.info), looksAbroad(r.info):
+		return r.raw
+	}
+	return pingCommand
+}
+
 // subscribes says whether subscriptions begin or end in the transaction.
-func (t *transaction) subscribes() bool {
-	return slices.ContainsFunc(t.effects, func(e *effect) bool {
-		_, _, ok := subscribing(e.r.info)
-		return ok
-	})
+func (t *transaction) subscribes() bool { return slices.ContainsFunc(t.effects, (*effect).subscribes) }
+
+// answers says whether answers of steadis' own belong into EXEC's reply.
+func (t *transaction) answers() bool {
+	return slices.ContainsFunc(t.effects, func(e *effect) bool { return e.r.local })
 }
 
 // advanceTransaction deals with a transaction's commands while no MULTI is open.
@@ -102,10 +117,10 @@ func (s *Session) gather(multi *request) bool {
 			return false
 		}
 		r := *s.queue.At(end)
-		if r.info.Verb == command.Exec && len(r.args) == 1 {
+		if r.info.Verb == command.Exec && len(r.args) == 1 && r.mute == multi.mute {
 			break
 		}
-		if r.state != unsent || r.role != roleCommand || !plainInMulti(r.info) {
+		if r.state != unsent || r.role != roleCommand || r.mute != multi.mute || !plainInMulti(r.info) {
 			return false
 		}
 	}
@@ -120,7 +135,10 @@ func (s *Session) gather(multi *request) bool {
 		raw = append(raw, r.raw...)
 		multi.members = append(multi.members, r)
 		multi.size += r.size
-		r.state, r.raw, r.args, r.size = done, nil, nil, 0
+		if bodyIn(r.info, r.args) == nil { // else noteScripts needs it
+			r.args = nil
+		}
+		r.state, r.raw, r.size = done, nil, 0
 	}
 	multi.raw = raw
 	return true
@@ -173,9 +191,8 @@ func (s *Session) advanceQueued(r *request) bool {
 		t.dirty = true
 		return s.local(r, errInside(displayName(r.info)))
 	case answeredHere(r.info) && !r.local:
-		// Redis queues a PING in its place; what the client gets is steadis' answer.
 		r.own().local = true
-		r.raw = pingCommand
+		r.raw = standIn(r)
 	}
 	return s.pickQueued(r)
 }
@@ -218,7 +235,7 @@ func (s *Session) advanceTxEnd(r *request) bool {
 	if r.info.Verb == command.Exec {
 		r.frames += s.extraFrames()
 	}
-	if r.frames > 1 {
+	if r.whole != nil {
 		r.own().whole = nil
 	}
 	if conn := s.pin.link.Conn(); conn != nil && t.subscribes() {
@@ -285,12 +302,12 @@ func (s *Session) queued(r *request, frame []byte) {
 
 // txEnded takes the reply to EXEC or DISCARD.
 func (s *Session) txEnded(r *request, frame []byte, last bool) {
-	effects := s.tx.effects
-	if r.frames > 1 {
+	effects, log := s.tx.effects, s.tx.log
+	if r.frames > 1 || !last || r.whole != nil {
 		// Frames go on as they come, for there may be messages between them, unless
 		// answers of steadis' own belong there.
 		r.own().whole = append(r.whole, frame...)
-		own := slices.ContainsFunc(effects, func(e *effect) bool { return e.r.local })
+		own := s.tx.answers()
 		if !own {
 			s.part(r, frame)
 		}
@@ -298,13 +315,14 @@ func (s *Session) txEnded(r *request, frame []byte, last bool) {
 			return
 		}
 		s.tx = nil
+		s.noteScripts(log, r.whole)
 		switch {
 		case own && ran(r.whole):
 			s.execute(r, effects, r.whole)
 		case own:
 			s.answer(r, r.whole)
 		case ran(r.whole):
-			s.executed(r, effects, r.whole, nil)
+			s.executed(r, effects, r.whole)
 			s.answer(r, r.reply)
 		default:
 			s.answer(r, r.reply)
@@ -312,6 +330,7 @@ func (s *Session) txEnded(r *request, frame []byte, last bool) {
 		return
 	}
 	s.tx = nil
+	s.noteScripts(log, frame)
 	if r.info.Verb == command.Discard || len(effects) == 0 || !ran(frame) {
 		s.answer(r, frame)
 		return

@@ -39,19 +39,34 @@ func (s *Session) wait(link *upstream.Link) bool {
 	return false
 }
 
-// limitWait sees to it that a blocking command which waits for a connection is answered
-// when its own time is over: it is on no connection, so certainly nothing came for it.
+// limitWait sees to it that the first command which waits for a connection does so no
+// longer than it may, if that is not the hold's own time.
 func (s *Session) limitWait() {
 	s.stopTimer()
-	if r := s.firstUnsent(); s.endsItself(r) {
-		s.timer = time.AfterFunc(r.until.Sub(s.server.now()), s.timeUp)
+	if r := s.firstUnsent(); r != nil {
+		if end := s.waitEnd(r); !end.IsZero() {
+			s.timer = time.AfterFunc(end.Sub(s.server.now()), s.timeUp)
+		}
 	}
+}
+
+// waitEnd returns when a blocking command's own time is over: it is on no connection, so
+// certainly nothing came for it; or the hold time of a command that was lost before. Zero
+// is for all others.
+func (s *Session) waitEnd(r *request) time.Time {
+	if s.endsItself(r) {
+		return r.until
+	}
+	if since := r.lostSince(); !since.IsZero() {
+		return since.Add(s.server.hold.Window())
+	}
+	return zeroTime
 }
 
 // endsItself says whether r is a blocking command that Redis would answer once its own
 // time is over.
 func (s *Session) endsItself(r *request) bool {
-	if r == nil || r.info.Class != command.Blocking || r.until.IsZero() || s.tx != nil && s.tx.multi {
+	if r.info.Class != command.Blocking || r.until.IsZero() || s.tx != nil && s.tx.multi {
 		return false
 	}
 	return !isWait(r.info) || s.legalWait(r)
@@ -67,18 +82,34 @@ func (s *Session) stopTimer() {
 // timeUp is the timer's.
 func (s *Session) timeUp() {
 	s.mu.Lock()
-	if r := s.firstUnsent(); !s.dead && s.waiting != nil && s.endsItself(r) && !s.server.now().Before(r.until) {
-		reply := s.null('*')
-		if isWait(r.info) {
-			reply = []byte(voidWait(r.info))
+	if r := s.firstUnsent(); !s.dead && s.waiting != nil && r != nil {
+		if end := s.waitEnd(r); !end.IsZero() && !s.server.now().Before(end) {
+			s.endWait(r)
+			s.answerReady()
+			if s.waiting != nil {
+				s.limitWait()
+			} else if !s.dead {
+				s.dispatch() // the wait has ended with the transaction
+			}
 		}
-		s.leave(r, s.server.hold.Release)
-		r.state, r.reply = done, reply
-		s.answerReady()
-		s.limitWait()
 	}
 	s.mu.Unlock()
 	s.out.flush()
+}
+
+// endWait answers a command that waits no longer.
+func (s *Session) endWait(r *request) {
+	if !s.endsItself(r) {
+		s.refuse(r, hold.Expired, s.server.outageReply())
+		s.pass(r)
+		return
+	}
+	reply := s.null('*')
+	if isWait(r.info) {
+		reply = []byte(voidWait(r.info))
+	}
+	s.leave(r, s.server.hold.Release)
+	r.state, r.reply = done, reply
 }
 
 // waitNoMore is for a link that the session gives up: no event will come from it.
@@ -121,12 +152,17 @@ func (s *Session) holdAll() {
 // holdOne counts r as held, or refuses it if there is no room for it or it has
 // waited for the hold time already.
 func (s *Session) holdOne(r *request) {
-	switch late := !r.since.IsZero() && s.server.now().Sub(r.since) >= s.server.hold.Window(); {
-	case late:
+	switch {
+	case s.overdue(r):
 		s.refuse(r, hold.Expired, s.server.outageReply())
 	case !s.enter(r):
 		s.refused(r, s.server.errFull)
 	}
+}
+
+// overdue says whether r has waited for the hold time.
+func (s *Session) overdue(r *request) bool {
+	return !r.since.IsZero() && s.server.now().Sub(r.since) >= s.server.hold.Window()
 }
 
 // enter counts a request as held. It returns false if there is no room for it;

@@ -388,7 +388,7 @@ func TestIsMessage(t *testing.T) {
 		"*3\r\n$7\r\nmessage\r\n": true, "*4\r\n$8\r\npmessage\r\n": true, "*3\r\n$8\r\nsmessage\r\n": true, ">1\r\n": false,
 		"*3\r\n$9\r\nsubscribe\r\n": false, "*4\r\n$7\r\nmessage\r\n": false, "+message\r\n": false, "*3\r\n": false,
 	} {
-		if got := isMessage([]byte(frame)); got != want {
+		if got := IsMessage([]byte(frame), true); got != want {
 			t.Errorf("%q: %v", frame, got)
 		}
 	}

@@ -158,7 +158,7 @@ func (c *Conn) unasked(frame []byte) bool {
 	case '>':
 		return !c.takesPush(frame)
 	case '*':
-		if c.subscribed.Load() && isMessage(frame) {
+		if c.subscribed.Load() && IsMessage(frame, true) {
 			return true
 		}
 	case '+':
@@ -220,6 +220,11 @@ func (c *Conn) match(frame []byte) (answer, []Call, error) {
 		c.mixed = true
 	}
 	e.left--
+	if c.subscribed.Load() {
+		// A client of RESP2 can hear itself only by an EXEC that subscribes it, one of
+		// RESP3 also by one in which HELLO has led there.
+		e.left += messagesIn(frame, c.loose.Load() && !c.resp3.Load())
+	}
 	if (frame[0] == '-' || isNull(frame)) && e.call.ErrorEnds() {
 		e.left = 0
 	}

@@ -1,6 +1,10 @@
 package upstream
 
-import "bytes"
+import (
+	"bytes"
+
+	"steadis/proxy/resp"
+)
 
 // verdict is what an error reply says of the node that sent it.
 type verdict uint8
@@ -79,15 +83,34 @@ var messageHeads = [][]byte{
 	[]byte("*3\r\n$8\r\nsmessage\r\n"),
 }
 
-// isMessage says whether a frame on a RESP2 connection with subscriptions answers no
-// call.
-func isMessage(frame []byte) bool {
+// IsMessage says whether a frame is a message: a push of RESP3 or, with plain, an array of
+// RESP2, which on a connection without subscriptions would be a command's reply.
+func IsMessage(frame []byte, plain bool) bool {
+	if frame[0] != '>' && (!plain || frame[0] != '*') {
+		return false
+	}
 	for _, head := range messageHeads {
-		if bytes.HasPrefix(frame, head) {
+		if bytes.HasPrefix(frame[1:], head[1:]) {
 			return true
 		}
 	}
 	return false
+}
+
+// messagesIn counts the messages in a reply. Redis 7.0 puts those that an EXEC publishes
+// to its own client in front of the reply of the command that does (pubsub.c
+// addReplyPubsubMessage; 7.2 puts them behind it all), so that as many elements of the
+// array come when it seems to be over.
+func messagesIn(frame []byte, plain bool) (n int32) {
+	if frame[0] != '*' || !bytes.Contains(frame, []byte("message\r\n")) {
+		return 0
+	}
+	for _, element := range resp.Elements(frame) {
+		if IsMessage(element, plain) {
+			n++
+		}
+	}
+	return n
 }
 
 // isMonitored says whether a line is one that MONITOR shows: +1339518083.107412 [0

@@ -117,8 +117,8 @@ func (c *client) exchangeApart(others []*client, direct, front []byte, blocks bo
 		}
 	}
 	own := c.collect()
-	if len(own.direct) == 0 && !own.directClosed {
-		c.p.awaitData() // without a reply, only that shows that steadis has done it
+	if len(own.direct) < framesIn(direct) && !own.directClosed {
+		c.p.awaitData() // without a reply to each, only that shows that steadis has done it
 	}
 	var rest []answer
 	for _, o := range others {
@@ -130,6 +130,18 @@ func (c *client) exchangeApart(others []*client, direct, front []byte, blocks bo
 		rest = append(rest, o.collect())
 	}
 	return own, rest, nil
+}
+
+// framesIn counts the whole frames in raw, which are commands.
+func framesIn(raw []byte) (n int) {
+	for {
+		k, err := cut(raw)
+		if k == 0 || err != nil {
+			return n
+		}
+		raw = raw[k:]
+		n++
+	}
 }
 
 // collect takes what has come from the direct server, and waits for as much from

@@ -42,6 +42,8 @@ const (
 	clockRuns  = "the two sides are asked one after the other, and the clock runs"
 	perProcess = "it is about the process that answers"
 
+	dropsUnsent = "Redis drops what it has not written yet for a client that is killed (networking.c freeClient)"
+
 	sentinelOwns  = "only Sentinel may say which server is master"
 	replicates    = "a replica connects to the master itself"
 	stopsMaster   = "it can stop or crash the master for all clients"
@@ -67,7 +69,9 @@ var differences = []*difference{
 	// SETNAME, SETINFO, NO-EVICT and REPLY. No dialogue has these behind MONITOR.
 	{name: "ping", level: pongs, reason: "steadis answers PING itself, also to a user who may not PING (NOPERM from Redis)", sometimes: true},
 	{name: "quit", ends: true, reason: "after CLIENT REPLY OFF, Redis 7.0 leaves the connection open: it closes only behind a reply", sometimes: true},
-	{name: "push message", unsent: true, reason: "Redis drops what it has not written yet for a client that is killed (networking.c freeClient)", sometimes: true},
+	{name: "push message", unsent: true, reason: dropsUnsent, sometimes: true},
+	{name: "push pmessage", unsent: true, reason: dropsUnsent, sometimes: true},
+	{name: "push smessage", unsent: true, reason: dropsUnsent, sometimes: true},
 	{name: "monitor", level: matched(`^\d+\.\d+ \[(\d+) (lua|[^]]*)\]`, "0.0 [$1 addr]"), reason: "time and address of each command"},
 
 	// Hash tables.
