@@ -75,6 +75,12 @@ const (
 	InDoubtRetry = "retry" // the write is sent again: at least once
 )
 
+// The values of Durable.Reads: which values a read may show in durable mode.
+const (
+	ReadsConfirmed = "confirmed" // those that replicas have
+	ReadsAny       = "any"       // the master's, even if no replica has them yet
+)
+
 // The values of Log.Format.
 const (
 	LogConsole = "console" // for people
@@ -83,8 +89,12 @@ const (
 
 // Durable says how many replicas must have a write before it is acknowledged.
 type Durable struct {
-	// Replicas is 0 in this version; Validate refuses anything else.
+	// Replicas must have a write before it is acknowledged. >= 0; 0 asks none.
 	Replicas int `key:"replicas"`
+	// Timeout is how long they are waited for. >= 1ms, < Config.Hold.
+	Timeout time.Duration `key:"timeout"`
+	// Reads is ReadsConfirmed or ReadsAny.
+	Reads string `key:"reads"`
 }
 
 // Auth is a user and a password towards a server of Redis' protocol.

@@ -167,9 +167,7 @@ func (v *validation) hold(c *Config) {
 	v.positive("hold_max_commands", int64(c.HoldMaxCommands), strconv.Itoa(c.HoldMaxCommands))
 	v.positive("hold_max_bytes", int64(c.HoldMaxBytes), c.HoldMaxBytes.String())
 	v.oneOf("in_doubt", c.InDoubt, InDoubtClose, InDoubtError, InDoubtRetry)
-	if c.Durable.Replicas != 0 {
-		v.add("durable.replicas", strconv.Itoa(c.Durable.Replicas), "asks for durable mode, which this version does not have; set it to 0 or remove it")
-	}
+	v.durable(c)
 	if c.Drain < 0 {
 		v.add("drain", formatDuration(c.Drain), "must be 0 or more")
 	}
@@ -177,6 +175,21 @@ func (v *validation) hold(c *Config) {
 		v.add("threads", strconv.Itoa(c.Threads), "must be 0 or more")
 	}
 	v.positive("gc_percent", int64(c.GCPercent), strconv.Itoa(c.GCPercent))
+}
+
+func (v *validation) durable(c *Config) {
+	d := c.Durable
+	if d.Replicas < 0 {
+		v.add("durable.replicas", strconv.Itoa(d.Replicas), "must be 0 or more")
+	}
+	switch {
+	case d.Timeout < time.Millisecond:
+		v.add("durable.timeout", formatDuration(d.Timeout), "must be at least 1ms; Redis would wait without end for 0")
+	case d.Replicas > 0 && d.Timeout >= c.Hold && c.Hold > 0:
+		v.against("hold", "durable.timeout", formatDuration(d.Timeout),
+			fmt.Sprintf("is not shorter than hold (%s), after which a silent connection is given up; lower it or raise hold", formatDuration(c.Hold)))
+	}
+	v.oneOf("durable.reads", d.Reads, ReadsConfirmed, ReadsAny)
 }
 
 func (v *validation) poll(key string, every time.Duration) {

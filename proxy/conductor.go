@@ -147,6 +147,9 @@ func (c *conductor) learnHello(ctx context.Context) {
 		if err == nil && frame[0] != '-' {
 			c.hellos[i].Store(&frame)
 		}
+		if i == 0 {
+			c.pool.WaitCoversAll(err == nil && waitCoversAll(frame))
+		}
 	}
 	// Back to RESP2: any answer will do.
 	_, _ = c.pilot.Fetch(ctx, resp.AppendCommand(nil, "HELLO", "2"))

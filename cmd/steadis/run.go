@@ -129,6 +129,9 @@ func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registe
 		HoldMaxCommands: c.HoldMaxCommands,
 		HoldMaxBytes:    int64(c.HoldMaxBytes),
 		InDoubt:         inDoubt,
+		Durable: proxy.Durable{
+			Replicas: c.Durable.Replicas, Timeout: c.Durable.Timeout, AnyReads: c.Durable.Reads == config.ReadsAny,
+		},
 		Upstream: proxy.UpstreamOptions{
 			User:        c.Upstream.User,
 			Password:    c.Upstream.Reveal(),

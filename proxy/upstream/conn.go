@@ -46,6 +46,9 @@ type Conn struct {
 	subscribed atomic.Bool              // RESP2: the connection may get messages
 	resp3      atomic.Bool              // it speaks RESP3: pushes may come
 	loose      atomic.Bool              // what Loose says
+	durable    *Durability              // nil: replies are believed at once
+	publish    bool                     // a barrier for reads begins with a PUBLISH
+	confirmed  func(error)              // told whether a barrier was passed
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
@@ -71,7 +74,15 @@ type Conn struct {
 	demoted  bool             // the node proved to be no master: nothing in flight ran
 	bad      bool             // a frame of the first call in flight said "not executed"
 	mixed    bool             // and a later one of it spoke as if something had run
-	cause    error            // why it was closed, if that is neither Close nor the peer's doing
+	pausedAt time.Time        // of the state paused
+	multi    bool             // behind all that is queued, a MULTI is open
+	multiWas bool             // the same, behind all that was handed to the network
+
+	withheld    []withheldFrame // in the order of the wire, before those in flight
+	uncovered   Stake           // of what is pending, with no barrier behind it
+	barriers    int             // that the network has: nothing else is sent meanwhile
+	newBarriers int             // that wait with what is pending
+	cause       error           // why it was closed, if that is neither Close nor the peer's doing
 
 	seen  uint64    // progress when stalled last looked
 	quiet time.Time // since when stalled has seen calls wait and no progress
@@ -131,6 +142,9 @@ func (c *Conn) Send(calls []Call) error {
 		return ErrNotSent
 	}
 	for _, call := range calls {
+		if c.private || c.durable != nil {
+			c.noteStakeLocked(call)
+		}
 		before := len(c.pending)
 		c.pending = call.AppendWire(c.pending)
 		size := int32(min(len(c.pending)-before, hugeCall))
@@ -178,7 +192,7 @@ func (c *Conn) Monitoring() { c.monitoring.Store(true) }
 func (c *Conn) clean() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state == open && c.inflight.Len() == 0
+	return c.state == open && c.inflight.Len() == 0 && len(c.withheld) == 0
 }
 
 // Pause stops the sending at once: calls not yet handed to the network are Lost
@@ -194,17 +208,28 @@ func (c *Conn) pause() []Call {
 	if c.state != open {
 		return nil
 	}
-	c.state = paused
+	c.state, c.pausedAt = paused, time.Now()
 	return c.takeUnsentLocked()
 }
 
 // Resume lets calls be sent again after Pause.
 func (c *Conn) Resume() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.state == paused {
-		c.state = open
-		c.quiet = time.Time{} // the node itself may have stood still meanwhile
+	if c.state != paused {
+		c.mu.Unlock()
+		return
+	}
+	c.state = open
+	c.quiet = time.Time{} // the node itself may have stood still meanwhile
+	recalled := c.recallLocked()
+	wake := len(c.pending) > 0 && !c.writing
+	c.writing = c.writing || wake
+	c.mu.Unlock()
+	switch {
+	case !recalled:
+		c.Close()
+	case wake:
+		c.wake <- struct{}{}
 	}
 }
 
@@ -274,6 +299,7 @@ func (c *Conn) takeUnsentLocked() []Call {
 	}
 	c.unsent = 0
 	c.pending = c.pending[:0]
+	c.uncovered, c.newBarriers, c.multi = 0, 0, c.multiWas
 	return back
 }
 
@@ -301,6 +327,8 @@ func (c *Conn) end(err error) {
 		sent[i] = c.inflight.Pop().call
 	}
 	c.pending, c.spare = nil, nil
+	withheld := c.withheld
+	c.withheld = nil
 	fate := InDoubt
 	if c.demoted {
 		// Promotion closes a node's connections in the same transaction (Sentinel
@@ -311,6 +339,14 @@ func (c *Conn) end(err error) {
 	c.mu.Unlock()
 	c.onEnd(c, err)
 	var dirty []Owner
+	for _, w := range withheld {
+		if !w.last {
+			continue // it is still in flight
+		}
+		if o := w.call.Lost(Withheld); o != nil {
+			dirty = append(dirty, o)
+		}
+	}
 	for i, call := range append(sent, unsent...) {
 		f := fate
 		if i >= len(sent) {
