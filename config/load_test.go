@@ -91,7 +91,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Sentinel: []string{}, Listen: []string{"127.0.0.1:6379"}, Admin: "127.0.0.1:9380",
 		Hold: 30 * time.Second, HoldMaxCommands: 100000, HoldMaxBytes: 256 << 20, InDoubt: InDoubtClose,
-		Durable: Durable{Timeout: 10 * time.Second, Reads: ReadsConfirmed},
+		Durable:         Durable{Timeout: 10 * time.Second, Reads: ReadsConfirmed},
 		SentinelTimeout: 500 * time.Millisecond, SentinelPoll: time.Second, SentinelPollHolding: 100 * time.Millisecond,
 		Upstream:   Upstream{Connections: 2, DialTimeout: time.Second, Heartbeat: time.Second},
 		AddressMap: map[string]string{}, AllowCommands: []string{}, DenyCommands: []string{},

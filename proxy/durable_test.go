@@ -1,6 +1,10 @@
 package proxy
 
-import "testing"
+import (
+	"testing"
+
+	"steadis/proxy/resp"
+)
 
 func TestWaitCoversAll(t *testing.T) {
 	for _, tt := range []struct {
@@ -15,8 +19,8 @@ func TestWaitCoversAll(t *testing.T) {
 		{"redis", "unstable", false},
 		{"valkey", "7.0.15", false},
 	} {
-		hello := "*6\r\n$6\r\nserver\r\n+" + tt.server + "\r\n$7\r\nversion\r\n+" + tt.version + "\r\n$5\r\nproto\r\n:2\r\n"
-		if got := waitCoversAll([]byte(hello)); got != tt.want {
+		hello := resp.AppendCommand(nil, "server", tt.server, "version", tt.version)
+		if got := waitCoversAll(hello); got != tt.want {
 			t.Errorf("%s %s: %v", tt.server, tt.version, got)
 		}
 	}
