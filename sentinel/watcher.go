@@ -27,6 +27,7 @@ type Watcher struct {
 	// Only the loop's goroutine, that is Run's, touches the fields below.
 	state    *state
 	sessions map[string]*session
+	unfence  context.CancelFunc // ends the fence that is up; nil if none was
 }
 
 // ErrRunning is returned by Run if it has been called before.
@@ -128,6 +129,13 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 			s.cancel()
 			delete(w.sessions, e.addr)
 		}
+	case raiseFence:
+		w.dropFence()
+		fenced, cancel := context.WithCancel(ctx)
+		w.unfence = cancel
+		w.wg.Go(func() { defer cancel(); w.fence(fenced, e) })
+	case dropFence:
+		w.dropFence()
 	case countHold:
 		w.metrics.holds.WithLabelValues(e.cause).Inc()
 	case countSwitch:
@@ -136,6 +144,13 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 		if ce := w.o.Log.Check(e.level, e.text); ce != nil {
 			ce.Write(append(e.fields, zap.String("name", w.o.Master))...)
 		}
+	}
+}
+
+func (w *Watcher) dropFence() {
+	if w.unfence != nil {
+		w.unfence()
+		w.unfence = nil
 	}
 }
 
