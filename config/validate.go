@@ -24,6 +24,8 @@ func (c *Config) Validate() Faults {
 	v.loops(c)
 	v.hold(c)
 	v.sentinelTimes(c)
+	v.oneOf("without_majority", c.WithoutMajority, MinorityServe, MinorityHold)
+	v.token(c)
 	v.auth("sentinel_auth", c.SentinelAuth)
 	v.auth("upstream", c.Upstream.Auth)
 	v.upstream(c)
@@ -205,6 +207,15 @@ func (v *validation) sentinelTimes(c *Config) {
 	if c.SentinelPollHolding > c.SentinelPoll && c.SentinelPoll >= leastPoll {
 		v.against("sentinel_poll", "sentinel_poll_holding", formatDuration(c.SentinelPollHolding),
 			fmt.Sprintf("is longer than sentinel_poll (%s), but Sentinels must be asked more often while commands are held; lower it", formatDuration(c.SentinelPoll)))
+	}
+}
+
+func (v *validation) token(c *Config) {
+	switch {
+	case c.AdminToken.Reveal() != "" && c.AdminTokenFile != "":
+		v.against("admin_token", "admin_token_file", c.AdminTokenFile, "contradicts admin_token, which is set too; remove one of the two")
+	case c.AdminToken.Reveal() == Mask:
+		v.add("admin_token", "", "is '"+Mask+"', which `steadis config` prints in place of a token; write the token itself")
 	}
 }
 

@@ -31,11 +31,7 @@ func (s *state) updateFence() {
 	if !s.fences {
 		return
 	}
-	begun := s.hold != nil && (s.hold.cause == causeTryFailover || s.hold.cause == causeFailover || s.hold.cause == causeAnnounced)
-	for _, m := range s.claimants() {
-		begun = begun || s.hold != nil && m.claim.cause != causeODown
-	}
-	switch {
+	switch begun := s.begun(); {
 	case begun && s.fenced != s.followed.addr:
 		if pulse := s.pulse(); pulse > 0 {
 			s.fenced = s.followed.addr
@@ -45,6 +41,23 @@ func (s *state) updateFence() {
 		s.fenced = ""
 		s.emit(dropFence{})
 	}
+}
+
+// begun says whether the followed master is being replaced, or is to be. One that is only
+// down cannot be paused.
+func (s *state) begun() bool {
+	if s.hold == nil {
+		return false
+	}
+	if s.plan != nil || s.hold.cause == causeTryFailover || s.hold.cause == causeFailover || s.hold.cause == causeAnnounced {
+		return true
+	}
+	for _, m := range s.claimants() {
+		if m.claim.cause != causeODown {
+			return true
+		}
+	}
+	return false
 }
 
 // pulse is how long one pause may be: half of the shortest down-after that a Sentinel

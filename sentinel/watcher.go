@@ -19,6 +19,8 @@ type Watcher struct {
 	metrics *metrics
 	inputs  chan input
 	running atomic.Bool
+	// switching is held by the one Switchover that may be under way.
+	switching sync.Mutex
 	// wg counts the sessions and the questions for ROLE; Run waits for it.
 	wg sync.WaitGroup
 	// snapshot is what Status and the metrics read; the loop replaces it.

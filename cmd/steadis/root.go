@@ -33,6 +33,7 @@ var commands = []func(*env) *cobra.Command{
 	newConfigCommand,
 	newDemoCommand,
 	newHealthCommand,
+	newSwitchoverCommand,
 	newVersionCommand,
 }
 

@@ -83,7 +83,7 @@ const trust = 100 * time.Millisecond
 
 // doubtfulLocked says whether what the connection brings now may not survive.
 func (c *Conn) doubtfulLocked() bool {
-	return c.state == paused && time.Since(c.pausedAt) > trust
+	return c.state == paused && !c.pausedAt.IsZero() && time.Since(c.pausedAt) > trust
 }
 
 // withholdsLocked says whether a frame of call must wait for a barrier.

@@ -74,7 +74,7 @@ type Conn struct {
 	demoted  bool             // the node proved to be no master: nothing in flight ran
 	bad      bool             // a frame of the first call in flight said "not executed"
 	mixed    bool             // and a later one of it spoke as if something had run
-	pausedAt time.Time        // of the state paused
+	pausedAt time.Time        // of the state paused; zero while the pause is trusted
 	multi    bool             // behind all that is queued, a MULTI is open
 	multiWas bool             // the same, behind all that was handed to the network
 
@@ -195,20 +195,31 @@ func (c *Conn) clean() bool {
 	return c.state == open && c.inflight.Len() == 0 && len(c.withheld) == 0
 }
 
+// busy says whether the connection owes replies.
+func (c *Conn) busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state != closed && c.inflight.Len()+len(c.withheld) > 0
+}
+
 // Pause stops the sending at once: calls not yet handed to the network are Lost
 // (NotSent), what is in flight is still answered. What writeLoop has taken counts
 // as handed over, also while its Write is still under way.
-func (c *Conn) Pause() { loseAll(c.pause(), NotSent) }
+func (c *Conn) Pause() { loseAll(c.pause(false), NotSent) }
 
 // pause is Pause without telling the calls, which it returns. A link's lock may
-// be held.
-func (c *Conn) pause() []Call {
+// be held. trusted says that the node is master for certain: what it answers is
+// believed, however late (see trust). A pause that is trusted can become one that is not.
+func (c *Conn) pause(trusted bool) []Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !trusted && (c.state == open || c.state == paused && c.pausedAt.IsZero()) {
+		c.pausedAt = time.Now()
+	}
 	if c.state != open {
 		return nil
 	}
-	c.state, c.pausedAt = paused, time.Now()
+	c.state = paused
 	return c.takeUnsentLocked()
 }
 
@@ -219,7 +230,7 @@ func (c *Conn) Resume() {
 		c.mu.Unlock()
 		return
 	}
-	c.state = open
+	c.state, c.pausedAt = open, time.Time{}
 	c.quiet = time.Time{} // the node itself may have stood still meanwhile
 	recalled := c.recallLocked()
 	wake := len(c.pending) > 0 && !c.writing
