@@ -20,7 +20,7 @@ import (
 
 const (
 	fenceAfter = 40 * time.Millisecond
-	fenceGap   = 20 * time.Millisecond
+	fenceGap   = 5 * time.Millisecond
 	fenceMost  = time.Second // one pulse, however long down-after is
 	fenceEnds  = 20 * time.Second
 )
