@@ -195,8 +195,10 @@ func stakeOf(info *command.Info) upstream.Stake {
 	case info.NoData || isWait(info):
 	case info.Class == command.Read || info.Verb == command.XRead:
 		return upstream.Reads
-	case info.Class == command.Write || info.Class == command.Blocking:
+	case info.Class == command.Write:
 		return upstream.Writes
+	case info.Class == command.Blocking:
+		return upstream.Writes | upstream.NullIsNothing
 	}
 	return 0
 }

@@ -145,6 +145,11 @@ func (c *change) choose(ctx context.Context, rows []map[string]string) error {
 		if !ok {
 			continue
 		}
+		if row["role-reported"] == "master" {
+			// Sentinel would choose it (7.0 sentinelSelectSlave does not look), and all that
+			// was written since it was the master would be gone.
+			return fmt.Errorf("%s, a former master, is not a replica yet; try again in some seconds", addr)
+		}
 		flags := "," + row["flags"] + ","
 		down := strings.Contains(flags, ",s_down,") || strings.Contains(flags, ",o_down,") || strings.Contains(flags, ",disconnected,")
 		if down || row["slave-priority"] == "0" || row["master-link-status"] != "ok" {

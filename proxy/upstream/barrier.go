@@ -87,14 +87,14 @@ func (c *Conn) doubtfulLocked() bool {
 }
 
 // withholdsLocked says whether a frame of call must wait for a barrier.
-func (c *Conn) withholdsLocked(call Call) bool {
+func (c *Conn) withholdsLocked(call Call, frame []byte) bool {
 	if len(c.withheld) > 0 {
 		return true
 	}
 	if c.durable == nil && c.state != paused {
 		return false
 	}
-	stake := call.Stake()
+	stake := call.Stake().after(frame)
 	return c.durable.worth(stake) != 0 || stake&(Reads|Writes) != 0 && c.doubtfulLocked()
 }
 
@@ -199,7 +199,7 @@ func (c *Conn) handOn(w withheldFrame, enough bool) Owner {
 	switch {
 	case w.call == nil:
 		return c.push(w.frame)
-	case enough || w.call.Stake()&(Reads|Writes) == 0 || w.last && w.frame[0] == '-' && w.call.Frames() == 1:
+	case enough || w.call.Stake().after(w.frame)&(Reads|Writes) == 0 || w.last && w.frame[0] == '-' && w.call.Frames() == 1:
 		return w.call.Reply(w.frame, w.last)
 	case w.last:
 		return w.call.Lost(Unconfirmed)

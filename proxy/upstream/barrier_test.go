@@ -24,12 +24,12 @@ func onDurable(t *testing.T, reads, publish bool, f func(t *testing.T, w *wire))
 }
 
 // staked makes calls; the first letter of a name says what is at stake: w, r, m(ulti),
-// e(xec), d(iscard), anything else nothing.
+// e(xec), d(iscard), p(op), anything else nothing.
 func (r *record) staked(names ...string) []Call {
 	out := r.calls(names...)
 	for _, c := range out {
 		c := c.(*call)
-		c.stake = map[byte]Stake{'w': Writes, 'r': Reads, 'm': Opens, 'e': Closes | Writes, 'd': Closes}[c.name[0]]
+		c.stake = map[byte]Stake{'w': Writes, 'r': Reads, 'm': Opens, 'e': Closes | Writes, 'd': Closes, 'p': Writes | NullIsNothing}[c.name[0]]
 	}
 	return out
 }
@@ -244,6 +244,15 @@ func TestLateRepliesWaitForTheMastersReturn(t *testing.T) {
 		w.got("*1", "$4", "PiNG")
 		w.answer("+PONG\r\n")
 		w.want(t, "w1=+1", "r2=+2", "x3=+3")
+	})
+	onWire(t, nil, func(t *testing.T, w *wire) { // a pop that has popped nothing can be believed
+		w.send(w.staked("p1", "p2")...)
+		w.conn.Pause()
+		time.Sleep(late)
+		w.answer("*-1\r\n*1\r\n+x\r\n")
+		w.want(t, "p1=*-1")
+		w.conn.Close()
+		w.want(t, "end", "p2 withheld")
 	})
 	onWire(t, nil, func(t *testing.T, w *wire) { // in the midst of a MULTI nothing can be asked
 		w.conn.private = true

@@ -250,7 +250,7 @@ func (c *Conn) match(frame []byte) (answer, []Call, error) {
 		e.left = 0
 	}
 	a := answer{call: e.call, last: e.left == 0, bad: c.bad, mixed: c.mixed}
-	if _, ours := e.call.(*barrier); !ours && !a.bad && c.withholdsLocked(e.call) {
+	if _, ours := e.call.(*barrier); !ours && !a.bad && c.withholdsLocked(e.call, frame) {
 		a.withheld = true
 		c.withheld = append(c.withheld, withheldFrame{e.call, bytes.Clone(frame), a.last})
 	}

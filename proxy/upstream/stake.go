@@ -13,7 +13,17 @@ const (
 	Opens
 	// Closes: Redis runs or drops what it has queued (EXEC, DISCARD).
 	Closes
+	// NullIsNothing: a null as the reply says that nothing was written (a blocking pop).
+	NullIsNothing
 )
+
+// after is what is at stake still, by the frame that has come.
+func (s Stake) after(frame []byte) Stake {
+	if s&NullIsNothing != 0 && isNull(frame) {
+		return s &^ (Reads | Writes)
+	}
+	return s
+}
 
 // Durability says when a reply may be believed. It is not changed.
 type Durability struct {

@@ -77,6 +77,11 @@ func TestSwitchover(t *testing.T) {
 		}
 		awaitProgress(ctx, t, load, 1000)
 		record := load.Stop(10 * time.Second)
+		// The former master is none of the replicas yet: Sentinel would choose it all the same.
+		if status, again, refusal, err := postSwitchover(ctx, s, adminToken); err != nil || status != http.StatusConflict ||
+			!strings.Contains(refusal, "a former master, is not a replica yet") {
+			t.Errorf("round %d, at once again: %d %+v %q %v", round, status, again, refusal, err)
+		}
 		must(t, d.Demote(ctx))
 		must(t, d.AwaitSettled(ctx))
 		audit, err := record.Audit(ctx, workload.Source{Addr: s.Addr})
