@@ -84,6 +84,7 @@ type rare struct {
 	link     *upstream.Link    // of an adopting request: the shared link to move to
 	target   upstream.Identity // of an adopting request
 	name     *string           // HELLO SETNAME
+	direct   bool              // of an adopting request: see adoptDirectly
 	to       *Session          // of CLIENT TRACKING: who gets the messages
 	local    bool              // inside MULTI: steadis' own answer stands in for Redis'
 	whole    []byte            // of an EXEC with subscriptions in it: what has come
