@@ -27,7 +27,13 @@ func (s *Server) apart() bool {
 	if s.stops.pausedUntil.Load() == 0 && s.stops.scripts.Load() == 0 {
 		return false
 	}
-	return s.scriptRuns() || s.now().UnixNano() < s.stops.pausedUntil.Load()
+	return s.scriptRuns() || s.paused()
+}
+
+// paused says whether a CLIENT PAUSE that came through here lasts.
+func (s *Server) paused() bool {
+	until := s.stops.pausedUntil.Load()
+	return until != 0 && s.now().UnixNano() < until
 }
 
 // scriptRuns says whether a script has been running for long.

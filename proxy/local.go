@@ -46,12 +46,17 @@ func (s *Session) advanceSession(r *request) bool {
 }
 
 // advancePing answers PING, at the moment when its turn comes: what it says is to be
-// true then. While a script runs long, the master may have something to say itself.
+// true then. While a script runs long, the master may have something to say itself, and
+// while CLIENT PAUSE lasts, it decides whether a PING has to wait.
 func (s *Session) advancePing(r *request) bool {
 	if len(r.args) > 2 {
 		return s.local(r, errArity(r.info.Name))
 	}
-	if s.server.scriptRuns() && s.server.pool.Gate().Open {
+	open := s.server.pool.Gate().Open
+	if open && s.server.paused() {
+		return s.pickHome(r)
+	}
+	if open && s.server.scriptRuns() {
 		s.elsewhere(r, func() []byte { return s.server.busyOr(s, r) })
 		return true
 	}

@@ -1,7 +1,6 @@
 """What apps use of Celery with Redis, against a worker process and 127.0.0.1:6379."""
 
 import atexit
-import socket
 import subprocess
 import sys
 import tempfile
@@ -146,27 +145,27 @@ def callbacks_and_errbacks():
 
 @test
 def events():
+    assert eventually(lambda: app.control.ping(timeout=1), 30)
     got = []
+
+    def stop():
+        receiver.should_stop = True
+
+    def succeeded(event):
+        got.append(event["uuid"])
+        if event["uuid"] == "watched":
+            stop()
+
     with app.connection() as c:
-        receiver = app.events.Receiver(c, handlers={"task-succeeded": lambda e: got.append(e["uuid"])})
+        receiver = app.events.Receiver(c, handlers={"task-succeeded": succeeded})
         app.control.enable_events()
-        sent = []
-
-        def send():
-            time.sleep(1)  # the receiver listens once it captures
-            sent.append(add.delay(1, 1).id)
-
-        t = threading.Thread(target=send)
-        t.start()
-        until = time.monotonic() + 15
-        while time.monotonic() < until and not (sent and sent[0] in got):
-            try:
-                receiver.capture(limit=1, timeout=5, wakeup=False)
-            except socket.timeout:
-                pass
-        t.join()
+        # The receiver listens only while it captures.
+        timers = [threading.Timer(1, add.apply_async, ((1, 1),), {"task_id": "watched"}), threading.Timer(15, stop)]
+        [t.start() for t in timers]
+        receiver.capture(limit=None, wakeup=False)
+        [t.cancel() for t in timers]
     app.control.disable_events()
-    assert sent[0] in got
+    assert "watched" in got
 
 
 @test

@@ -38,7 +38,7 @@ start_redis() { # port, further arguments
   local port=$1
   shift
   redis-server --port "$port" --bind 127.0.0.1 ::1 --save "" --dir "$dir" --dbfilename "$port.rdb" \
-    --enable-debug-command yes --enable-protected-configs yes --enable-module-command yes \
+    --enable-debug-command yes --enable-protected-configs yes --enable-module-command yes --repl-diskless-sync-delay 0 \
     "$@" >"$dir/redis-$port.log" 2>&1 &
   started+=($!)
   until_answers "$port"
@@ -47,7 +47,7 @@ start_redis() { # port, further arguments
 start_sentinel() { # port, port of the master
   printf '%s\n' "port $1" 'bind 127.0.0.1' "dir $dir" "sentinel monitor mymaster 127.0.0.1 $2 1" \
     'sentinel down-after-milliseconds mymaster 60000' 'sentinel failover-timeout mymaster 10000' >"$dir/sentinel.conf"
-  redis-sentinel "$dir/sentinel.conf" >"$dir/sentinel.log" 2>&1 &
+  redis-server "$dir/sentinel.conf" --sentinel >"$dir/sentinel.log" 2>&1 &
   started+=($!)
   until_answers "$1"
 }

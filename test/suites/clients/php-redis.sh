@@ -1,6 +1,9 @@
 # phpredis' own tests (sourced by clients.sh), from Debian's source package; that source is not
 # to be had everywhere, then this suite is left out. Its array, cluster and Sentinel tests are not run.
 
+library=phpredis
+what='its own'
+
 prepare() {
   need_packages php-cli php-redis
   debian_source php-redis

@@ -1,6 +1,9 @@
 # redigo's own tests (sourced by clients.sh). They start a redis-server of their own, for
 # which a stand-in is given that starts nothing: the address is that of the server under test.
 
+library=redigo
+what='its own'
+
 prepare() {
   go_module github.com/gomodule/redigo v1.9.3
   go_test_binary ./redis redis.test

@@ -1,6 +1,8 @@
-# rueidis' own integration tests for a single Redis (sourced by clients.sh), and a program
-# of ours with its default client: RESP3, CLIENT TRACKING ON OPTIN, automatic pipelines.
-# Its other tests need no server, a cluster, Sentinels or other servers.
+# rueidis' own integration tests for a single Redis (sourced by clients.sh). Its other tests
+# need no server, a cluster, Sentinels or other servers.
+
+library=rueidis
+what='its own: integration tests for a single Redis, rueidislock'
 
 prepare() {
   go_module github.com/redis/rueidis v1.0.79

@@ -89,7 +89,7 @@ func goRedisCommands(until time.Time) error {
 		n++
 		got, err := c.Incr(ctx, "go-redis:n").Result()
 		if err != nil || got != n {
-			return fmt.Errorf("INCR %d: %d, %w", n, got, err)
+			return fmt.Errorf("INCR %d: %d, %v", n, got, err)
 		}
 		if _, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error {
 			p.RPush(ctx, "go-redis:list", n)
@@ -229,12 +229,12 @@ func rueidisCommands(until time.Time) error {
 		n++
 		got, err := c.Do(ctx, c.B().Incr().Key("rueidis:n").Build()).AsInt64()
 		if err != nil || got != n {
-			return fmt.Errorf("INCR %d: %d, %w", n, got, err)
+			return fmt.Errorf("INCR %d: %d, %v", n, got, err)
 		}
 		for _, reply := range c.DoMulti(ctx, c.B().Rpush().Key("rueidis:list").Element(strconv.FormatInt(n, 10)).Build(),
 			c.B().Llen().Key("rueidis:list").Build()) {
 			if got, err := reply.AsInt64(); err != nil || got != n {
-				return fmt.Errorf("RPUSH, LLEN %d: %d, %w", n, got, err)
+				return fmt.Errorf("RPUSH, LLEN %d: %d, %v", n, got, err)
 			}
 		}
 	}
@@ -285,7 +285,7 @@ func rueidisCaching(until time.Time) error {
 		}
 		for range 3 {
 			if got, hit, err := read(); err != nil || got != want {
-				return fmt.Errorf("GET %d: %s, %w", n, got, err)
+				return fmt.Errorf("GET %d: %s, %v", n, got, err)
 			} else if hit {
 				hits++
 			}
