@@ -4,6 +4,9 @@
 #
 #   test/setup.sh          redis-server (it is Sentinel as well)
 #   test/setup.sh --tests  and python3-redis, with which a test checks what a client library sees,
+#                          chromium, which opens the page that a drill writes,
+#                          haproxy, to compare with, iproute2 and nftables, with which the fault
+#                          suite gives processes hosts of their own,
 #                          and a C compiler, which the race detector needs
 #
 # The packages start a system Redis when they are installed. While we install, a
@@ -32,6 +35,11 @@ missing() {
   command -v redis-server >/dev/null || echo redis-server
   if [ "${1:-}" = --tests ]; then
     /usr/bin/python3 -c 'import redis' 2>/dev/null || echo python3-redis
+    # Ubuntu has it only as a snap, which containers cannot run; the test is skipped there.
+    if ! grep -qs '^ID=ubuntu' /etc/os-release; then command -v chromium >/dev/null || echo chromium; fi
+    command -v haproxy >/dev/null || echo haproxy
+    command -v ip >/dev/null && command -v tc >/dev/null || echo iproute2
+    command -v nft >/dev/null || echo nftables
     command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev
   fi
 }

@@ -104,6 +104,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 		d.view.line("")
 		d.view.line("Everything keeps running until Ctrl-C:")
 		d.printAddresses()
+		d.view.line("")
+		d.view.line("A drill of your own:  steadis drill --addr %s --admin %s --sentinel %s --master %s --kind freeze",
+			d.proxy.Addr, d.proxy.AdminAddr, d.deployment.SentinelAddrs(), d.deployment.Name())
 		<-ctx.Done()
 		return nil
 	}
@@ -126,7 +129,7 @@ func (d *demo) setUp(ctx context.Context, dir string) error {
 	}
 	d.view.line("Starting a Redis master, 2 replicas and 3 Sentinels (down-after 1 s) on loopback ...")
 	var err error
-	if d.deployment, err = topology.Start(ctx, topology.Options{Dir: dir}); err != nil {
+	if d.deployment, err = topology.Start(ctx, topology.Options{Dir: dir, Debug: true}); err != nil {
 		return err
 	}
 	d.proxy, err = topology.RunSteadis(ctx, topology.SteadisOptions{

@@ -32,6 +32,7 @@ var commands = []func(*env) *cobra.Command{
 	newCheckCommand,
 	newConfigCommand,
 	newDemoCommand,
+	newDrillCommand,
 	newHealthCommand,
 	newSwitchoverCommand,
 	newVersionCommand,

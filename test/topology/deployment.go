@@ -76,6 +76,11 @@ func (d *Deployment) launch(ctx context.Context, n *Node, config func(*Node) []s
 		return err
 	}
 	var err error
+	if d.options.Network != nil {
+		if n.Host, err = d.options.Network.Host(n.Label); err != nil {
+			return err
+		}
+	}
 	for range 5 {
 		if err = d.tryLaunch(ctx, n, config); !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "in use") {
 			return err
@@ -90,13 +95,8 @@ func (d *Deployment) tryLaunch(ctx context.Context, n *Node, config func(*Node) 
 		return err
 	}
 	n.port = port
-	if d.options.Relays && !n.sentinel {
-		if n.Relay != nil {
-			_ = n.Relay.Close()
-		}
-		if n.Relay, err = NewRelay(n.DirectAddr()); err != nil {
-			return err
-		}
+	if err := d.placeRelay(n); err != nil {
+		return err
 	}
 	text := strings.Join(config(n), "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(n.dir, "node.conf"), []byte(text), 0o600); err != nil {
@@ -105,9 +105,23 @@ func (d *Deployment) tryLaunch(ctx context.Context, n *Node, config func(*Node) 
 	return n.start(ctx)
 }
 
+// placeRelay puts a relay before a node that is to have one.
+func (d *Deployment) placeRelay(n *Node) error {
+	if n.Relay != nil {
+		_ = n.Relay.Close()
+	}
+	var err error
+	if network := d.options.Network; network != nil {
+		n.Relay, err = network.fabric.relay(n.DirectAddr(), n.Host)
+	} else if d.options.Relays && !n.sentinel {
+		n.Relay, err = NewRelay(n.DirectAddr())
+	}
+	return err
+}
+
 func baseConfig(n *Node) []string {
 	lines := []string{
-		"bind 127.0.0.1",
+		"bind " + n.Host.ip(),
 		"port " + strconv.Itoa(n.port),
 		"dir " + n.dir,
 		"daemonize no",
@@ -115,6 +129,9 @@ func baseConfig(n *Node) []string {
 	}
 	if n.password != "" {
 		lines = append(lines, "requirepass "+n.password)
+	}
+	if n.Host != nil {
+		lines = append(lines, "protected-mode no", "bind-source-addr "+n.Host.IP)
 	}
 	return lines
 }
@@ -156,6 +173,10 @@ func (d *Deployment) sentinelConfig(n *Node) []string {
 	}
 	if n.password != "" {
 		lines = append(lines, "sentinel sentinel-pass "+n.password)
+	}
+	if n.Relay != nil {
+		host, port := splitAddr(n.Addr())
+		lines = append(lines, "sentinel announce-ip "+host, "sentinel announce-port "+port)
 	}
 	return append(lines, o.SentinelConfig...)
 }

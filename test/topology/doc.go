@@ -8,6 +8,10 @@
 // that is down), its own process group, and dies with its parent. Close waits
 // for every one of them by pid.
 //
+// With Options.Network every process has a host of its own, and the paths between
+// hosts can be cut, made lossy and made slow. Isolate puts a whole test program into
+// a network namespace, in which hosts can be namespaces, too.
+//
 // Nothing here waits a fixed time: Start and AwaitSettled ask the servers until
 // they agree.
 package topology

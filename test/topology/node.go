@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -27,6 +29,8 @@ type Node struct {
 	Label string
 	// Relay stands before the node if Options.Relays asked for it, else nil.
 	Relay *Relay
+	// Host is where it runs if Options.Network asked for hosts, else nil.
+	Host *Host
 
 	sentinel bool
 	password string
@@ -47,7 +51,7 @@ func (n *Node) Addr() string {
 }
 
 // DirectAddr is where the process itself listens.
-func (n *Node) DirectAddr() string { return loopback(n.port) }
+func (n *Node) DirectAddr() string { return net.JoinHostPort(n.Host.ip(), strconv.Itoa(n.port)) }
 
 // PID is the process id of the current or last process.
 func (n *Node) PID() int {
@@ -111,6 +115,15 @@ func (n *Node) Restart(ctx context.Context) error {
 		return fmt.Errorf("%s still runs (pid %d)", n.Label, n.PID())
 	}
 	return n.start(ctx)
+}
+
+// RestartEmpty is Restart without the data: a replica keeps a dump of its last full
+// synchronisation, which it would load.
+func (n *Node) RestartEmpty(ctx context.Context) error {
+	if err := os.Remove(filepath.Join(n.dir, "dump.rdb")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return n.Restart(ctx)
 }
 
 // Dial opens a connection to the process itself and authenticates it.
@@ -182,7 +195,7 @@ func (n *Node) start(ctx context.Context) error {
 	if n.sentinel {
 		args = append(args, "--sentinel")
 	}
-	p, err := startProcess("redis-server", args, nil, n.dir, filepath.Join(n.dir, "log"))
+	p, err := startProcess(n.Host, "redis-server", args, nil, n.dir, filepath.Join(n.dir, "log"))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"time"
 )
 
@@ -32,11 +34,17 @@ type Options struct {
 	NodeConfig []string
 	// MasterConfig are lines added to the first master's configuration only.
 	MasterConfig []string
+	// Debug lets DEBUG through from this machine, as a drill wants it. A Redis before
+	// 7.0 knows no setting for that and lets it through anyway.
+	Debug bool
 	// SentinelConfig are lines added to the configuration of every Sentinel.
 	SentinelConfig []string
 	// Relays puts a Relay before every Redis node and announces its address, so
 	// that replication, Sentinel and clients can be cut off together.
 	Relays bool
+	// Network gives every process a Host of its own there; nil runs them all on
+	// loopback. Close leaves the network alone.
+	Network *Network
 }
 
 // ErrNoRedis says that this machine has no redis-server.
@@ -57,12 +65,38 @@ func (o Options) withDefaults() (Options, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return o, ErrNoRedis
 	}
+	if o.Debug {
+		guarded, err := guardsDebug()
+		if err != nil {
+			return o, err
+		}
+		if guarded {
+			o.NodeConfig = append(slices.Clone(o.NodeConfig), "enable-debug-command local")
+		}
+	}
 	dir, err := os.MkdirTemp(o.Dir, "steadis-topology-")
 	if err != nil {
 		return o, fmt.Errorf("private directory of the deployment: %w", err)
 	}
 	o.Dir = dir
 	return o, nil
+}
+
+// redisVersion finds the major version in what redis-server --version prints.
+var redisVersion = regexp.MustCompile(`\bv=(\d+)\.`)
+
+// guardsDebug says whether the installed redis-server refuses DEBUG unless it is
+// told otherwise: from 7.0 on.
+func guardsDebug() (bool, error) {
+	out, err := exec.Command("redis-server", "--version").Output()
+	if err != nil {
+		return false, fmt.Errorf("redis-server --version: %w", err)
+	}
+	found := redisVersion.FindSubmatch(out)
+	if found == nil {
+		return false, fmt.Errorf("redis-server --version says %q, which has no version in it", out)
+	}
+	return len(found[1]) > 1 || found[1][0] >= '7', nil
 }
 
 func orDefault(n, byDefault int) int {

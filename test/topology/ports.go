@@ -67,7 +67,10 @@ func bindable(port int) bool {
 	return l.Close() == nil
 }
 
-func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+// loopbackIP is where everything runs that has no Host.
+const loopbackIP = "127.0.0.1"
+
+func loopback(port int) string { return net.JoinHostPort(loopbackIP, strconv.Itoa(port)) }
 
 // listenLoopback listens on a port that FreePort drew.
 func listenLoopback() (net.Listener, error) {

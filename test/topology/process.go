@@ -18,15 +18,16 @@ type process struct {
 	done chan struct{}
 }
 
-// startProcess starts path with args in dir; what it prints goes to the end of
-// the file log. It returns once the process runs.
-func startProcess(path string, args, env []string, dir, log string) (*process, error) {
+// startProcess starts path with args in dir on the host (nil: on this machine);
+// what it prints goes to the end of the file log. It returns once the process runs.
+func startProcess(on *Host, path string, args, env []string, dir, log string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	cmd := exec.Command(path, args...)
+	command, words := on.command(path, args)
+	cmd := exec.Command(command, words...)
 	cmd.Dir, cmd.Env = dir, env
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = childAttr()

@@ -3,6 +3,7 @@ package topology
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,15 @@ type Relay struct {
 	open  chan struct{}
 	delay time.Duration
 	conns map[net.Conn]struct{}
+	peers peerRules
+}
+
+// peerRules are the faults of single paths: by the address of the client, which
+// knows hosts of a Network.
+type peerRules struct {
+	changed       chan struct{}      // closed when other rules take the place of these
+	forward, back map[string]float64 // the share of pieces that is lost
+	slow          map[string]bool    // "" stands for every client
 }
 
 // NewRelay listens on a free loopback port for target (host:port).
@@ -41,6 +51,7 @@ func NewRelay(target string) (*Relay, error) {
 	}
 	ctx, end := context.WithCancel(context.Background())
 	r := &Relay{target: target, listen: l, ctx: ctx, end: end, open: closedChannel(), conns: map[net.Conn]struct{}{}}
+	r.peers.changed = make(chan struct{})
 	r.all.Add(1)
 	go r.acceptLoop()
 	return r, nil
@@ -80,6 +91,23 @@ func (r *Relay) Delay(d time.Duration) {
 	r.delay = d
 }
 
+// lose sets which share of what clients send, and of what they are sent, is lost
+// on the way, by the client's address.
+func (r *Relay) lose(forward, back map[string]float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.peers.changed)
+	r.peers = peerRules{make(chan struct{}), forward, back, r.peers.slow}
+}
+
+// slow sets which clients' paths are slow.
+func (r *Relay) slow(clients map[string]bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.peers.changed)
+	r.peers = peerRules{make(chan struct{}), r.peers.forward, r.peers.back, clients}
+}
+
 // Reset closes every connection, on both sides.
 func (r *Relay) Reset() {
 	r.mu.Lock()
@@ -115,7 +143,8 @@ func (r *Relay) acceptLoop() {
 func (r *Relay) serve(client net.Conn) {
 	defer r.all.Done()
 	defer r.forget(client)
-	if !r.remember(client) || r.pass() != nil {
+	peer, _ := splitAddr(client.RemoteAddr().String())
+	if !r.remember(client) || r.pass(peer, false) != nil {
 		return
 	}
 	var d net.Dialer
@@ -131,19 +160,24 @@ func (r *Relay) serve(client net.Conn) {
 	back.Add(1)
 	go func() {
 		defer back.Done()
-		r.copyBytes(client, server, &r.back)
+		r.copyBytes(client, server, peer, true)
 	}()
-	r.copyBytes(server, client, &r.forward)
+	r.copyBytes(server, client, peer, false)
 	back.Wait()
 }
 
-// copyBytes passes data on until either side ends, and then ends the other.
-func (r *Relay) copyBytes(to, from net.Conn, counter *atomic.Int64) {
+// copyBytes passes data on until either side ends, and then ends the other. back
+// says that it goes to the client, whose address is peer.
+func (r *Relay) copyBytes(to, from net.Conn, peer string, back bool) {
+	counter := &r.forward
+	if back {
+		counter = &r.back
+	}
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		if n > 0 {
-			if r.pass() != nil {
+			if r.pass(peer, back) != nil {
 				break
 			}
 			counter.Add(int64(n))
@@ -152,7 +186,7 @@ func (r *Relay) copyBytes(to, from net.Conn, counter *atomic.Int64) {
 			}
 		}
 		if err != nil {
-			_ = r.pass() // a cut holds back the FIN as well
+			_ = r.pass(peer, back) // a cut holds back the FIN as well
 			break
 		}
 	}
@@ -163,21 +197,51 @@ func (r *Relay) copyBytes(to, from net.Conn, counter *atomic.Int64) {
 var errRelayClosed = errors.New("relay closed")
 
 // pass waits for the delay and for the path to be whole.
-func (r *Relay) pass() error {
+func (r *Relay) pass(peer string, back bool) error {
 	r.mu.Lock()
-	open, delay := r.open, r.delay
+	delay := r.delay
+	if r.peers.slow[peer] || r.peers.slow[""] {
+		delay += slowness
+	}
 	r.mu.Unlock()
-	if delay > 0 {
-		timer := time.NewTimer(delay)
-		defer timer.Stop()
+	if err := r.rest(delay); err != nil {
+		return err
+	}
+	for {
+		r.mu.Lock()
+		open, changed := r.open, r.peers.changed
+		loss := r.peers.forward[peer]
+		if back {
+			loss = r.peers.back[peer]
+		}
+		r.mu.Unlock()
+		if loss >= 1 { // until there are other rules
+			open = changed
+		}
 		select {
-		case <-timer.C:
+		case <-open:
 		case <-r.ctx.Done():
 			return errRelayClosed
 		}
+		switch {
+		case loss >= 1:
+			continue
+		case loss > 0 && rand.Float64() < loss:
+			return r.rest(retransmission)
+		}
+		return nil
 	}
+}
+
+// rest waits for d, or until the relay ends.
+func (r *Relay) rest(d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-open:
+	case <-timer.C:
 		return nil
 	case <-r.ctx.Done():
 		return errRelayClosed

@@ -34,7 +34,7 @@ func await(ctx context.Context, what string, condition func(context.Context) err
 }
 
 // Mend brings back whatever was broken: heals relays, thaws frozen processes and
-// restarts dead ones. It does not tell anyone who is master.
+// restarts dead ones. It does not heal a Network. It does not tell anyone who is master.
 func (d *Deployment) Mend(ctx context.Context) error {
 	var all error
 	for _, n := range d.everyone() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,20 +31,26 @@ type SteadisOptions struct {
 	Env []string
 	// Dir is where the log goes; it must exist.
 	Dir string
+	// Host is where to run Binary; nil for loopback.
+	Host *Host
 	// NotReady says not to wait for /readyz to answer 200, only for /livez: for
 	// a steadis that has no master yet.
 	NotReady bool
 }
 
 // Steadis is a running steadis. Its methods may be called concurrently, except
-// Stop.
+// Stop, Kill and Restart, which are for one goroutine at a time.
 type Steadis struct {
 	// Addr is where clients connect, AdminAddr where the admin HTTP server is.
 	Addr, AdminAddr string
 
-	log  string
-	http *http.Client
-	proc *process // nil for one in this process
+	log     string
+	http    *http.Client
+	options SteadisOptions
+	args    []string
+
+	mu   sync.Mutex // guards proc
+	proc *process   // nil for one in this process
 
 	stopOnce sync.Once
 	cancel   context.CancelFunc // in-process only
@@ -56,33 +63,64 @@ type Steadis struct {
 // (see SteadisOptions.NotReady). If ctx ends before that, steadis is ended and
 // the error shows the end of its log; later ends of ctx have no influence.
 func RunSteadis(ctx context.Context, o SteadisOptions) (*Steadis, error) {
-	listen, err := FreeAddr()
+	listen, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	admin, err := FreeAddr()
+	admin, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
 	s := &Steadis{
-		Addr: listen, AdminAddr: admin,
-		log:  filepath.Join(o.Dir, "steadis-"+listen[strings.LastIndexByte(listen, ':')+1:]+".log"),
-		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second},
+		Addr:      net.JoinHostPort(o.Host.ip(), strconv.Itoa(listen)),
+		AdminAddr: net.JoinHostPort(o.Host.ip(), strconv.Itoa(admin)),
+		log:       filepath.Join(o.Dir, fmt.Sprintf("steadis-%d.log", listen)),
+		http:      &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second},
+		options:   o,
 	}
-	args := append([]string{"serve", "--listen", listen, "--admin", admin}, o.Args...)
-	if o.Run != nil {
-		s.runHere(o.Run, args)
-	} else if s.proc, err = startProcess(o.Binary, args, append(cleanEnviron(), o.Env...), o.Dir, s.log); err != nil {
-		return nil, err
-	}
-	path := "/readyz"
-	if o.NotReady {
-		path = "/livez"
-	}
-	if err := s.AwaitStatus(ctx, path, http.StatusOK); err != nil {
+	s.args = append([]string{"serve", "--listen", s.Addr, "--admin", s.AdminAddr}, o.Args...)
+	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop(), fmt.Errorf("log of steadis:\n%s", s.LogTail()))
 	}
 	return s, nil
+}
+
+// start runs steadis and waits until it is ready.
+func (s *Steadis) start(ctx context.Context) error {
+	if o := s.options; o.Run != nil {
+		s.runHere(o.Run, s.args)
+	} else {
+		p, err := startProcess(o.Host, o.Binary, s.args, append(cleanEnviron(), o.Env...), o.Dir, s.log)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.proc = p
+		s.mu.Unlock()
+	}
+	path := "/readyz"
+	if s.options.NotReady {
+		path = "/livez"
+	}
+	return s.AwaitStatus(ctx, path, http.StatusOK)
+}
+
+// Kill ends a child process with SIGKILL and returns once it is gone.
+func (s *Steadis) Kill() error { return s.process().kill() }
+
+// Restart starts steadis again after Kill, at the same addresses and with the
+// same log, and returns once it is ready.
+func (s *Steadis) Restart(ctx context.Context) error {
+	if s.Alive() {
+		return errors.New("steadis still runs")
+	}
+	return s.start(ctx)
+}
+
+func (s *Steadis) process() *process {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proc
 }
 
 // cleanEnviron is our environment without what would configure steadis, or what
@@ -102,16 +140,20 @@ func (s *Steadis) runHere(run func(context.Context, []string) error, args []stri
 
 // PID is the process id.
 func (s *Steadis) PID() int {
-	if s.proc == nil {
+	p := s.process()
+	if p == nil {
 		return os.Getpid()
 	}
-	return s.proc.pid()
+	return p.pid()
 }
 
 // Alive says whether steadis runs.
 func (s *Steadis) Alive() bool {
-	if s.proc != nil {
-		return s.proc.alive()
+	if p := s.process(); p != nil {
+		return p.alive()
+	}
+	if s.ended == nil {
+		return false // never started
 	}
 	select {
 	case <-s.ended:
@@ -126,13 +168,17 @@ func (s *Steadis) Alive() bool {
 // or 143 (ended by the signal). Further calls repeat the first one's answer.
 func (s *Steadis) Stop() error {
 	s.stopOnce.Do(func() {
-		if s.proc == nil {
+		p := s.process()
+		if p == nil && s.cancel == nil {
+			return // never started
+		}
+		if p == nil {
 			s.cancel()
 			<-s.ended
 			s.stopErr = s.runErr
 			return
 		}
-		code, byItself, err := s.proc.stop(20 * time.Second)
+		code, byItself, err := p.stop(20 * time.Second)
 		switch {
 		case err != nil:
 			s.stopErr = err
@@ -147,7 +193,7 @@ func (s *Steadis) Stop() error {
 
 // LogTail gives the end of what steadis logged, empty for one in this process.
 func (s *Steadis) LogTail() string {
-	if s.proc == nil {
+	if s.options.Run != nil {
 		return ""
 	}
 	return tail(s.log)

@@ -58,23 +58,17 @@ func (a *Audit) String() string {
 		a.Dropped, a.Errors, a.LongestWait.Round(time.Millisecond))
 }
 
-// Source says where to read the lists back.
-type Source struct {
-	Addr               string
-	Username, Password string
-}
-
 // Audit reads the lists back from one server and judges the load. It waits at
 // most until ctx ends.
 func (r *Record) Audit(ctx context.Context, from Source) (*Audit, error) {
-	c, err := dial(ctx, from.Addr, from.Username, from.Password)
+	c, err := dial(ctx, from)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
 	defer c.Close()
 	lists := make(map[string][]string, len(r.Writers))
 	for _, w := range r.Writers {
-		list, err := readList(ctx, c, w.Key)
+		list, err := readList(ctx, c, w.Key, r.ValueSize)
 		if err != nil {
 			return nil, fmt.Errorf("audit: read %s from %s: %w", w.Key, from.Addr, err)
 		}
@@ -83,9 +77,9 @@ func (r *Record) Audit(ctx context.Context, from Source) (*Audit, error) {
 	return r.Judge(lists), nil
 }
 
-// readList reads a list in pieces, so that no reply is very large.
-func readList(ctx context.Context, c *wire.Conn, key string) ([]string, error) {
-	const piece = 20000
+// readList reads the numbers of a list in pieces, so that no reply is very large.
+func readList(ctx context.Context, c *wire.Conn, key string, valueSize int) ([]string, error) {
+	piece := max(1, min(20000, (4<<20)/max(1, valueSize)))
 	var list []string
 	for {
 		first, last := len(list), len(list)+piece-1
@@ -94,7 +88,9 @@ func readList(ctx context.Context, c *wire.Conn, key string) ([]string, error) {
 			return nil, err
 		}
 		part := wire.Strings(reply)
-		list = append(list, part...)
+		for _, element := range part {
+			list = append(list, numberOf(element, valueSize))
+		}
 		if len(part) < piece {
 			return list, nil
 		}

@@ -96,17 +96,17 @@ func (f *fakeRedis) answer(args []string) string {
 	case "LLEN":
 		return fmt.Sprintf(":%d\r\n", len(f.lists[args[1]]))
 	case "RPUSH":
-		value, _ := strconv.Atoi(args[2])
+		number, _, _ := strings.Cut(args[2], ":")
+		value, _ := strconv.Atoi(number)
+		ok, reply := true, ""
 		if f.misbehave != nil {
-			ok, reply := f.misbehave(f, args[1], value)
-			if ok {
-				f.push(args[1], value)
-			}
-			if reply != "" {
-				return reply
-			}
-		} else {
-			f.push(args[1], value)
+			ok, reply = f.misbehave(f, args[1], value)
+		}
+		if ok {
+			f.lists[args[1]] = append(f.lists[args[1]], args[2])
+		}
+		if reply != "" {
+			return reply
 		}
 		return fmt.Sprintf(":%d\r\n", len(f.lists[args[1]]))
 	case "LRANGE":

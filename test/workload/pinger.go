@@ -38,10 +38,16 @@ const pingPatience = 5 * time.Second
 
 // StartPinger pings addr every interval until Stop or until ctx ends.
 func StartPinger(ctx context.Context, addr string, interval time.Duration) *Pinger {
+	return StartPingerAt(ctx, Source{Addr: addr}, interval)
+}
+
+// StartPingerAt is StartPinger for a server that asks for a password or is
+// reached in its own way.
+func StartPingerAt(ctx context.Context, at Source, interval time.Duration) *Pinger {
 	ctx, end := context.WithCancel(ctx)
 	p := &Pinger{end: end}
 	p.ended.Add(1)
-	go p.run(ctx, addr, interval)
+	go p.run(ctx, at, interval)
 	return p
 }
 
@@ -52,12 +58,12 @@ func (p *Pinger) Stop() []Ping {
 	return p.pings
 }
 
-func (p *Pinger) run(ctx context.Context, addr string, interval time.Duration) {
+func (p *Pinger) run(ctx context.Context, at Source, interval time.Duration) {
 	defer p.ended.Done()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		one := ping(ctx, addr)
+		one := ping(ctx, at)
 		if ctx.Err() != nil {
 			return
 		}
@@ -71,17 +77,17 @@ func (p *Pinger) run(ctx context.Context, addr string, interval time.Duration) {
 	}
 }
 
-func ping(ctx context.Context, addr string) Ping {
+func ping(ctx context.Context, at Source) Ping {
 	ctx, cancel := context.WithTimeout(ctx, pingPatience)
 	defer cancel()
 	one := Ping{At: time.Now()}
-	one.Reply, one.Failed = pingOnce(ctx, addr)
+	one.Reply, one.Failed = pingOnce(ctx, at)
 	one.Took = time.Since(one.At)
 	return one
 }
 
-func pingOnce(ctx context.Context, addr string) (reply string, failed bool) {
-	c, err := wire.Dial(ctx, addr)
+func pingOnce(ctx context.Context, at Source) (reply string, failed bool) {
+	c, err := dial(ctx, at)
 	if err != nil {
 		return err.Error(), true
 	}

@@ -20,7 +20,7 @@ const (
 // Op is one command. The value that it appended is its index in the record
 // plus 1.
 type Op struct {
-	Sent    time.Duration // since Record.Began
+	Sent    time.Duration // since Record.Began; in an open loop when it was due, if that was before
 	Wait    time.Duration // until the reply or, without one, until the connection was given up
 	Outcome Outcome
 }
@@ -48,6 +48,8 @@ type Record struct {
 	Began   time.Time
 	Ended   time.Time
 	Writers []WriterRecord
+	// ValueSize as in Options.
+	ValueSize int
 }
 
 // prefixInDoubt is the class of the error by which steadis says that a write may

@@ -273,3 +273,49 @@ func TestMedian(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A server that stalls once for 100 ms: in an open loop every value that fell due
+// meanwhile has waited, and all are sent in the end. A closed loop sees one.
+func TestOpenLoopCountsFromWhenItWasDue(t *testing.T) {
+	const stall, every = 100 * time.Millisecond, 2 * time.Millisecond
+	for _, tc := range []struct {
+		name    string
+		options workload.Options
+		least   int
+		most    int
+	}{
+		{"open", workload.Options{Writers: 1, Every: every, ValueSize: 9}, int(stall/every) / 2, 200},
+		{"closed", workload.Options{Writers: 1, Pause: every, ValueSize: 9}, 1, 3},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := startFake(t, func(_ *fakeRedis, _ string, v int) (bool, string) {
+				if v == 20 {
+					<-time.After(stall) // what is tested is the wait itself
+				}
+				return true, ""
+			})
+			tc.options.Addr = f.addr()
+			load, err := workload.Start(t.Context(), tc.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for load.Live().Acknowledged < 100 {
+				<-time.After(time.Millisecond)
+			}
+			record := load.Stop(5 * time.Second)
+			audit, err := record.Audit(t.Context(), workload.Source{Addr: f.addr()})
+			if err != nil || !audit.Flawless() {
+				t.Fatalf("%v: %v %v", err, audit, audit.Examples)
+			}
+			waited := 0
+			for _, op := range record.Writers[0].Ops {
+				if op.Wait > stall/4 {
+					waited++
+				}
+			}
+			if waited < min(tc.least, int(stall/every)/4*3) || waited > tc.most {
+				t.Errorf("%d values waited, want %d to %d", waited, tc.least, tc.most)
+			}
+		})
+	}
+}

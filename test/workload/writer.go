@@ -18,6 +18,8 @@ type Options struct {
 	Addr string
 	// Username and Password are for AUTH; no AUTH if the password is empty.
 	Username, Password string
+	// Dial opens the connections; nil means net.Dialer.
+	Dial Dialer
 	// Writers is the number of writers, each on its own connection; default 8.
 	Writers int
 	// Depth is how many commands a writer sends at once before it waits for
@@ -26,8 +28,21 @@ type Options struct {
 	// Pause is how long a writer rests after each batch of Depth commands; 0
 	// means not at all.
 	Pause time.Duration
+	// Every makes the load an open loop: a value of each writer falls due every so
+	// often, whatever became of the ones before, and Depth and Pause do not count. A
+	// writer that waits for a reply sends what has fallen due meanwhile right
+	// afterwards, and each value's wait counts from when it was due. 0 means a
+	// closed loop: the next value follows the reply.
+	Every time.Duration
+	// ValueSize is the length in bytes of what is appended; a number that is
+	// shorter is padded behind a colon. 0 means no padding.
+	ValueSize int
 	// KeyPrefix begins the names of the lists; default "steadis:load:".
 	KeyPrefix string
+}
+
+func (o Options) source() Source {
+	return Source{Addr: o.Addr, Username: o.Username, Password: o.Password, Dial: o.Dial}
 }
 
 // redialEvery is how long a writer whose connection was dropped waits between
@@ -38,7 +53,7 @@ func (o Options) withDefaults() Options {
 	if o.Writers == 0 {
 		o.Writers = 8
 	}
-	if o.Depth == 0 {
+	if o.Depth == 0 || o.Every > 0 {
 		o.Depth = 1
 	}
 	if o.KeyPrefix == "" {
@@ -65,6 +80,9 @@ func Start(ctx context.Context, o Options) (*Load, error) {
 	l := &Load{began: time.Now(), enough: make(chan struct{}), give: give}
 	for i := range o.Writers {
 		w := &writer{options: o, began: l.began, enough: l.enough}
+		if o.Every > 0 { // the writers' dues are spread evenly
+			w.due = o.Every * time.Duration(i) / time.Duration(o.Writers)
+		}
 		w.record.Key = o.KeyPrefix + strconv.Itoa(i)
 		w.record.Errors, w.record.Texts = map[string]int{}, map[string]string{}
 		l.writers = append(l.writers, w)
@@ -96,6 +114,9 @@ func (l *Load) Stop(grace time.Duration) *Record {
 	timer.Stop()
 	l.give()
 	r := &Record{Began: l.began, Ended: time.Now()}
+	if len(l.writers) > 0 {
+		r.ValueSize = l.writers[0].options.ValueSize
+	}
 	for _, w := range l.writers {
 		r.Writers = append(r.Writers, w.record)
 	}
@@ -132,6 +153,8 @@ type writer struct {
 	enough  <-chan struct{}
 	conn    *wire.Conn
 	record  WriterRecord
+	due     time.Duration // open loop: when the next value falls due, since began
+	late    bool          // open loop: it fell due while the writer was busy
 
 	live struct {
 		acknowledged, inDoubt, refused, dropped atomic.Int64
@@ -149,7 +172,7 @@ func (w *writer) prepare(ctx context.Context) error {
 }
 
 func (w *writer) connect(ctx context.Context) error {
-	c, err := dial(ctx, w.options.Addr, w.options.Username, w.options.Password)
+	c, err := dial(ctx, w.options.source())
 	if err != nil {
 		return err
 	}
@@ -167,7 +190,7 @@ func (w *writer) hangUp() {
 
 func (w *writer) run(ctx context.Context) {
 	defer w.hangUp()
-	pause := time.NewTimer(0)
+	pause := time.NewTimer(max(0, w.due-time.Since(w.began)))
 	defer pause.Stop()
 	for {
 		select {
@@ -177,20 +200,47 @@ func (w *writer) run(ctx context.Context) {
 			return
 		case <-pause.C:
 		}
-		rest := w.options.Pause
-		if w.conn == nil {
-			if w.connect(ctx) != nil {
-				w.record.Redials++
-				rest = redialEvery
-			}
-		} else if err := w.batch(ctx); err != nil && ctx.Err() == nil {
-			w.record.Dropped++
-			w.live.dropped.Add(1)
-			w.record.DropCauses = append(w.record.DropCauses, err.Error())
-			w.hangUp()
-		}
-		pause.Reset(rest)
+		pause.Reset(w.turn(ctx))
 	}
+}
+
+// turn sends what is to be sent now, or connects again, and gives how long to
+// rest afterwards.
+func (w *writer) turn(ctx context.Context) (rest time.Duration) {
+	if w.conn == nil {
+		w.late = true
+		if w.connect(ctx) != nil {
+			w.record.Redials++
+			return redialEvery
+		}
+	} else if err := w.batch(ctx); err != nil && ctx.Err() == nil {
+		w.record.Dropped++
+		w.live.dropped.Add(1)
+		w.record.DropCauses = append(w.record.DropCauses, err.Error())
+		w.hangUp()
+	}
+	if w.options.Every == 0 {
+		return w.options.Pause
+	}
+	rest = w.due - time.Since(w.began)
+	w.late = rest <= 0
+	return max(0, rest)
+}
+
+// start gives the moment from which the wait of what is sent now counts. In an
+// open loop a value that fell due while the writer was busy counts from then; one
+// that did not counts from now, since a late timer is not the server's fault.
+func (w *writer) start() time.Duration {
+	now := time.Since(w.began)
+	if w.options.Every == 0 {
+		return now
+	}
+	due := w.due
+	w.due += w.options.Every
+	if w.late {
+		return min(due, now)
+	}
+	return now
 }
 
 // batch sends the next Depth values and waits for their replies. After an error
@@ -200,12 +250,12 @@ func (w *writer) batch(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	first := len(w.record.Ops)
-	sent := time.Since(w.began)
-	w.live.waitingSince.Store(int64(sent))
+	sent := w.start()
+	w.live.waitingSince.Store(int64(max(1, sent)))
 	defer w.live.waitingSince.Store(0)
 	for range w.options.Depth {
 		w.record.Ops = append(w.record.Ops, Op{Sent: sent})
-		conn.Append("RPUSH", w.record.Key, strconv.Itoa(len(w.record.Ops)))
+		conn.Append("RPUSH", w.record.Key, valueOf(len(w.record.Ops), w.options.ValueSize))
 	}
 	err := conn.Flush()
 	for i := first; i < len(w.record.Ops); i++ {
@@ -246,21 +296,4 @@ func (w *writer) judge(op *Op, reply any) error {
 		return fmt.Errorf("%w: %v", errNonsense, reply)
 	}
 	return nil
-}
-
-// dial connects and, if there is a password, authenticates.
-func dial(ctx context.Context, addr, username, password string) (*wire.Conn, error) {
-	c, err := wire.Dial(ctx, addr)
-	if err != nil || password == "" {
-		return c, err
-	}
-	auth := []string{"AUTH", password}
-	if username != "" {
-		auth = []string{"AUTH", username, password}
-	}
-	if _, err := c.Do(ctx, auth...); err != nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("AUTH: %w", err)
-	}
-	return c, nil
 }
