@@ -28,6 +28,11 @@ type Config struct {
 	Listen []string `key:"listen"`
 	// Admin is the admin HTTP server's host:port. Empty: no admin server.
 	Admin string `key:"admin"`
+	// AdminToken is what who changes something over the admin server must show.
+	// Empty: AdminTokenFile, or nobody may.
+	AdminToken Secret `key:"admin_token"`
+	// AdminTokenFile is the file that Load reads the token from.
+	AdminTokenFile string `key:"admin_token_file"`
 	// Hold is how long a command waits for a master, from its arrival. > 0.
 	Hold time.Duration `key:"hold"`
 	// HoldMaxCommands bounds the commands held at one time. > 0.
@@ -36,6 +41,10 @@ type Config struct {
 	HoldMaxBytes Size `key:"hold_max_bytes"`
 	// InDoubt is InDoubtClose, InDoubtError or InDoubtRetry.
 	InDoubt string `key:"in_doubt"`
+	// Fence pauses writes at a master that is being replaced.
+	Fence bool `key:"fence"`
+	// WithoutMajority is MinorityServe or MinorityHold.
+	WithoutMajority string `key:"without_majority"`
 	// Durable is about writes that are acknowledged only when replicas have them.
 	Durable Durable `key:"durable"`
 	// SentinelAuth authenticates steadis to every Sentinel.
@@ -66,6 +75,17 @@ type Config struct {
 	GCPercent int `key:"gc_percent"`
 	// Log is about the log on standard error.
 	Log Log `key:"log"`
+
+	tokenFromFile Secret // what Load read from AdminTokenFile
+}
+
+// RevealAdminToken gives the token that must be shown; empty means that nobody may change
+// anything over the admin server.
+func (c *Config) RevealAdminToken() string {
+	if c.AdminTokenFile != "" {
+		return c.tokenFromFile.Reveal()
+	}
+	return c.AdminToken.Reveal()
 }
 
 // The values of Config.InDoubt: what becomes of a write that was sent and lost its reply.
@@ -73,6 +93,18 @@ const (
 	InDoubtClose = "close" // the client's connection is closed
 	InDoubtError = "error" // the client gets -INDOUBT and keeps its connection
 	InDoubtRetry = "retry" // the write is sent again: at least once
+)
+
+// The values of Config.WithoutMajority: what to do while most Sentinels cannot be asked.
+const (
+	MinorityServe = "serve" // go on with the last known master
+	MinorityHold  = "hold"  // hold commands
+)
+
+// The values of Durable.Reads: which values a read may show in durable mode.
+const (
+	ReadsConfirmed = "confirmed" // those that replicas have
+	ReadsAny       = "any"       // the master's, even if no replica has them yet
 )
 
 // The values of Log.Format.
@@ -83,8 +115,12 @@ const (
 
 // Durable says how many replicas must have a write before it is acknowledged.
 type Durable struct {
-	// Replicas is 0 in this version; Validate refuses anything else.
+	// Replicas must have a write before it is acknowledged. >= 0; 0 asks none.
 	Replicas int `key:"replicas"`
+	// Timeout is how long they are waited for. >= 1ms, < Config.Hold.
+	Timeout time.Duration `key:"timeout"`
+	// Reads is ReadsConfirmed or ReadsAny.
+	Reads string `key:"reads"`
 }
 
 // Auth is a user and a password towards a server of Redis' protocol.

@@ -20,6 +20,7 @@ const (
 	kindText     kind = "string"
 	kindSecret   kind = "secret"
 	kindInt      kind = "int"
+	kindBool     kind = "bool"
 	kindDuration kind = "duration"
 	kindSize     kind = "size"
 	kindList     kind = "list"  // []string
@@ -30,6 +31,7 @@ var kindOfType = map[reflect.Type]kind{
 	reflect.TypeFor[string]():            kindText,
 	reflect.TypeFor[Secret]():            kindSecret,
 	reflect.TypeFor[int]():               kindInt,
+	reflect.TypeFor[bool]():              kindBool,
 	reflect.TypeFor[time.Duration]():     kindDuration,
 	reflect.TypeFor[Size]():              kindSize,
 	reflect.TypeFor[[]string]():          kindList,
@@ -196,7 +198,10 @@ func plainText(value *yaml.Node) string {
 // were set.
 func AddFlags(flags *pflag.FlagSet) {
 	for _, k := range Keys() {
-		flags.Var(&flagText{text: k.Default, kind: k.kind}, k.Flag, k.Help)
+		flag := flags.VarPF(&flagText{text: k.Default, kind: k.kind}, k.Flag, "", k.Help)
+		if k.kind == kindBool {
+			flag.NoOptDefVal = "true" // --fence is enough
+		}
 	}
 }
 

@@ -64,8 +64,13 @@ func Load(in Input) (*Loaded, error) {
 			l.faults = append(l.faults, fault)
 		}
 	}
-	l.password(&loaded.SentinelAuth, "sentinel_auth.password_file")
-	l.password(&loaded.Upstream.Auth, "upstream.password_file")
+	for _, s := range []struct {
+		section string
+		auth    *Auth
+	}{{"sentinel_auth", &loaded.SentinelAuth}, {"upstream", &loaded.Upstream.Auth}} {
+		s.auth.fromFile = l.secretFile(s.section+".password_file", "password", s.auth.PasswordFile, s.auth.Password)
+	}
+	loaded.tokenFromFile = l.secretFile("admin_token_file", "token", loaded.AdminTokenFile, loaded.AdminToken)
 	if len(l.faults) > 0 {
 		return nil, l.faults
 	}
@@ -203,6 +208,8 @@ func (k Key) decode(raw any) (any, error) {
 		return NewSecret(text), nil
 	case kindInt:
 		return decodeInt(text)
+	case kindBool:
+		return decodeBool(text)
 	case kindDuration:
 		return decodeDuration(text)
 	case kindSize:
@@ -224,25 +231,25 @@ func rawText(raw any) string {
 	return text
 }
 
-// password reads auth's password file, if it has one.
-func (l *loader) password(auth *Auth, key string) {
-	if auth.PasswordFile == "" || auth.Password.Reveal() != "" {
-		return // none, or one too many, which Validate has reported
+// secretFile reads the file that key names, which holds a secret of one line: what.
+func (l *loader) secretFile(key, what, path string, given Secret) Secret {
+	if path == "" || given.Reveal() != "" {
+		return Secret{} // none, or one too many, which Validate has reported
 	}
-	data, err := readFile(auth.PasswordFile)
+	data, err := readFile(path)
 	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	problem := ""
 	switch {
 	case err != nil:
 		problem = fmt.Sprintf("cannot be read: %v", err)
 	case text == "":
-		problem = "is an empty file; put the password in it, on one line"
+		problem = "is an empty file; put the " + what + " in it, on one line"
 	case strings.ContainsAny(text, "\r\n"):
-		problem = "has more than one line; put only the password in it"
+		problem = "has more than one line; put only the " + what + " in it"
 	}
 	if problem != "" {
-		l.faults = append(l.faults, Fault{Key: key, Value: auth.PasswordFile, Source: l.origins[key], Problem: problem})
-		return
+		l.faults = append(l.faults, Fault{Key: key, Value: path, Source: l.origins[key], Problem: problem})
+		return Secret{}
 	}
-	auth.fromFile = NewSecret(text)
+	return NewSecret(text)
 }

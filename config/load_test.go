@@ -91,6 +91,7 @@ func TestDefaults(t *testing.T) {
 	want := Config{
 		Sentinel: []string{}, Listen: []string{"127.0.0.1:6379"}, Admin: "127.0.0.1:9380",
 		Hold: 30 * time.Second, HoldMaxCommands: 100000, HoldMaxBytes: 256 << 20, InDoubt: InDoubtClose,
+		WithoutMajority: MinorityServe, Durable: Durable{Timeout: 10 * time.Second, Reads: ReadsConfirmed},
 		SentinelTimeout: 500 * time.Millisecond, SentinelPoll: time.Second, SentinelPollHolding: 100 * time.Millisecond,
 		Upstream:   Upstream{Connections: 2, DialTimeout: time.Second, Heartbeat: time.Second},
 		AddressMap: map[string]string{}, AllowCommands: []string{}, DenyCommands: []string{},
@@ -108,7 +109,8 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 	values := map[string][3]string{ // file, variable, flag
 		"sentinel": {"f:1", "e:1", "a:1"}, "master": {"f", "e", "a"}, "listen": {"f:1", "e:1", "a:1"},
 		"admin": {"127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"}, "in_doubt": {"error", "retry", "error"},
-		"durable.replicas": {"0", "0", "0"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
+		"fence": {"true", "true", "true"}, "without_majority": {"hold", "serve", "hold"},
+		"durable.timeout": {"2s", "3s", "4s"}, "durable.reads": {"any", "confirmed", "any"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
 		"allow_commands": {"f", "*", "a|b"}, "deny_commands": {"f", "e", "a b"},
 		"log.level": {"warn", "error", "debug"}, "log.format": {"json", "console", "json"},
 	}
@@ -117,7 +119,7 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 		kindText: {"f", "e", "a"}, kindSecret: {"f", "e", "a"},
 	}
 	for _, k := range Keys() {
-		if strings.HasSuffix(k.Path, "password_file") {
+		if strings.HasSuffix(k.Path, "_file") {
 			continue // needs files: TestPasswordFile
 		}
 		value, found := values[k.Path]

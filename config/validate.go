@@ -24,6 +24,8 @@ func (c *Config) Validate() Faults {
 	v.loops(c)
 	v.hold(c)
 	v.sentinelTimes(c)
+	v.oneOf("without_majority", c.WithoutMajority, MinorityServe, MinorityHold)
+	v.token(c)
 	v.auth("sentinel_auth", c.SentinelAuth)
 	v.auth("upstream", c.Upstream.Auth)
 	v.upstream(c)
@@ -167,9 +169,7 @@ func (v *validation) hold(c *Config) {
 	v.positive("hold_max_commands", int64(c.HoldMaxCommands), strconv.Itoa(c.HoldMaxCommands))
 	v.positive("hold_max_bytes", int64(c.HoldMaxBytes), c.HoldMaxBytes.String())
 	v.oneOf("in_doubt", c.InDoubt, InDoubtClose, InDoubtError, InDoubtRetry)
-	if c.Durable.Replicas != 0 {
-		v.add("durable.replicas", strconv.Itoa(c.Durable.Replicas), "asks for durable mode, which this version does not have; set it to 0 or remove it")
-	}
+	v.durable(c)
 	if c.Drain < 0 {
 		v.add("drain", formatDuration(c.Drain), "must be 0 or more")
 	}
@@ -177,6 +177,21 @@ func (v *validation) hold(c *Config) {
 		v.add("threads", strconv.Itoa(c.Threads), "must be 0 or more")
 	}
 	v.positive("gc_percent", int64(c.GCPercent), strconv.Itoa(c.GCPercent))
+}
+
+func (v *validation) durable(c *Config) {
+	d := c.Durable
+	if d.Replicas < 0 {
+		v.add("durable.replicas", strconv.Itoa(d.Replicas), "must be 0 or more")
+	}
+	switch {
+	case d.Timeout < time.Millisecond:
+		v.add("durable.timeout", formatDuration(d.Timeout), "must be at least 1ms; Redis would wait without end for 0")
+	case d.Replicas > 0 && d.Timeout >= c.Hold && c.Hold > 0:
+		v.against("hold", "durable.timeout", formatDuration(d.Timeout),
+			fmt.Sprintf("is not shorter than hold (%s), after which a silent connection is given up; lower it or raise hold", formatDuration(c.Hold)))
+	}
+	v.oneOf("durable.reads", d.Reads, ReadsConfirmed, ReadsAny)
 }
 
 func (v *validation) poll(key string, every time.Duration) {
@@ -192,6 +207,15 @@ func (v *validation) sentinelTimes(c *Config) {
 	if c.SentinelPollHolding > c.SentinelPoll && c.SentinelPoll >= leastPoll {
 		v.against("sentinel_poll", "sentinel_poll_holding", formatDuration(c.SentinelPollHolding),
 			fmt.Sprintf("is longer than sentinel_poll (%s), but Sentinels must be asked more often while commands are held; lower it", formatDuration(c.SentinelPoll)))
+	}
+}
+
+func (v *validation) token(c *Config) {
+	switch {
+	case c.AdminToken.Reveal() != "" && c.AdminTokenFile != "":
+		v.against("admin_token", "admin_token_file", c.AdminTokenFile, "contradicts admin_token, which is set too; remove one of the two")
+	case c.AdminToken.Reveal() == Mask:
+		v.add("admin_token", "", "is '"+Mask+"', which `steadis config` prints in place of a token; write the token itself")
 	}
 }
 

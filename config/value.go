@@ -143,3 +143,14 @@ func decodePairs(entries []string) (map[string]string, error) {
 	}
 	return pairs, nil
 }
+
+// decodeBool reads true or false.
+func decodeBool(text string) (bool, error) {
+	switch text {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, errors.New("is neither true nor false")
+}

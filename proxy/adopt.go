@@ -29,7 +29,7 @@ func (s *Session) advanceAdopt(r *request) bool {
 	}
 	known := s.server.pool.Known(r.target)
 	named := r.name != nil && s.server.pool.Gate().Open // a name is a private connection's
-	if r.link == nil && (s.pin != nil || !known || named) {
+	if r.link == nil && !r.direct && (s.pin != nil || !known || named) {
 		r.raw = resp.AppendCommandBytes(nil, r.args...) // not what was sent to a link that has authenticated
 		return s.pickAlone(r)
 	}
@@ -45,6 +45,22 @@ func (s *Session) advanceAdopt(r *request) bool {
 	}
 	s.barrier = r
 	return s.pick(r, r.link)
+}
+
+// adoptDirectly sends r, a command that authenticates, over a connection that is made for
+// the identity that it asks for: Redis refuses the one that the session has, whose user is
+// gone, so there is no connection to come from. It returns false if r is no such command.
+func (s *Session) adoptDirectly(r *request) bool {
+	if r == nil || r.role != roleAdopt || r.link != nil || r.direct || !r.target.Auth || r.target == s.ident {
+		return false
+	}
+	if s.tx != nil {
+		s.endTx(false)
+	}
+	s.unpin(false)
+	r.own().direct = true
+	s.dispatch()
+	return true
 }
 
 // adoptHere answers while commands are held: a new connection must not have to wait for

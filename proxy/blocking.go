@@ -49,7 +49,7 @@ func (s *Session) arm(r *request) {
 		// over another one. So something that is replicated must come first here: a
 		// PUBLISH is, and changes no data.
 		r.frames, r.skip = 2, 1
-		r.raw = resp.AppendCommand(nil, "PUBLISH", barrierChannel, "")
+		r.raw = resp.AppendCommand(nil, "PUBLISH", upstream.BarrierChannel, "")
 		r.raw = resp.AppendCommandBytes(r.raw, r.args...)
 	case r.info.Verb == command.XRead && len(r.lastIDs) == 0:
 		s.armLastIDs(r, late)
@@ -94,9 +94,6 @@ func bulkText(frame []byte) []byte {
 	i := bytes.IndexByte(frame, '\n') + 1
 	return bytes.Clone(bytes.TrimSuffix(frame[i:], []byte("\r\n")))
 }
-
-// barrierChannel is where the PUBLISH before a WAIT goes.
-const barrierChannel = "__steadis:barrier"
 
 func isWait(info *command.Info) bool {
 	return info.Verb == command.Wait || info.Verb == command.WaitAOF

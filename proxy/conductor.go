@@ -50,7 +50,12 @@ func (s *Server) conduct(ctx context.Context) {
 		s.noteView(c.view)
 		switch {
 		case c.view.Phase != topology.Serving:
-			c.shut(c.view.Reason)
+			if c.view.Planned {
+				c.pool.CloseTrusted()
+			} else {
+				c.pool.Close()
+			}
+			c.begin(c.view.Reason)
 			c.rest(ctx, time.Hour)
 		case c.pilot == nil || c.pilot.Generation() != c.view.Generation:
 			c.fly(ctx)
@@ -65,6 +70,11 @@ func (s *Server) conduct(ctx context.Context) {
 // shut closes the gate; commands wait from here on.
 func (c *conductor) shut(reason string) {
 	c.pool.Close()
+	c.begin(reason)
+}
+
+// begin counts commands as held from here on.
+func (c *conductor) begin(reason string) {
 	if c.hold.Begin(c.now(), reason) {
 		c.metrics.outages.Inc()
 		c.o.Log.Info("holding commands", zap.String("reason", reason), zap.String("master", c.view.Master),
@@ -146,6 +156,9 @@ func (c *conductor) learnHello(ctx context.Context) {
 		frame, err := c.pilot.Fetch(ctx, resp.AppendCommand(nil, "HELLO", version))
 		if err == nil && frame[0] != '-' {
 			c.hellos[i].Store(&frame)
+		}
+		if i == 0 {
+			c.pool.WaitCoversAll(err == nil && waitCoversAll(frame))
 		}
 	}
 	// Back to RESP2: any answer will do.

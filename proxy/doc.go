@@ -38,6 +38,11 @@
 // and again while the master serves is given up at its third, and none is sent again for
 // longer than the hold time (fate.go).
 //
+// Belief. A reply counts only if its effect survives. In durable mode a connection keeps
+// replies back until a WAIT behind them is answered; in every mode what a master answers
+// long after it was paused is kept back until it is paused no more (upstream barrier.go).
+// If the connection ends first, they are in doubt.
+//
 // State. A link is made for an Identity (user, database, protocol): its
 // connections reach it by their handshake, on any master. SELECT, AUTH and HELLO
 // are sent over the link of the identity that they ask for, or over a private one if
@@ -59,5 +64,5 @@
 //
 // Later steps have their places: a per-connection ledger that resolves writes in
 // doubt would wrap a request's wire bytes (request.AppendWire, Frames); pushes to
-// RESP3 clients go through Session.write; durable mode delays Session.replied.
+// RESP3 clients go through Session.write.
 package proxy

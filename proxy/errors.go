@@ -51,6 +51,13 @@ const (
 	errExecAbort   = "-EXECABORT Transaction discarded because of previous errors.\r\n"
 )
 
+// errUnconfirmed answers a command that has run and that too few replicas have.
+func errUnconfirmed(d Durable, why string) []byte {
+	return fmt.Appendf(nil, "-UNCONFIRMED steadis: the command ran, but not as many replicas as durable.replicas (%d) confirmed it: %s; "+
+		"what it wrote or read is lost if the master fails before a replica has it; read the data before you repeat it\r\n",
+		d.Replicas, plain(why))
+}
+
 // errOutage is the reply once the hold time is over and there is still no master.
 func errOutage(master string, o hold.Outage, now time.Time) []byte {
 	if o.Since.IsZero() {

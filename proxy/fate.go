@@ -16,7 +16,7 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	if runsScript(r) {
 		s.server.scriptDone()
 	}
-	doubt := fate == upstream.InDoubt && s.inDoubt(r)
+	doubt := fate == upstream.InDoubt && s.inDoubt(r) || fate == upstream.Withheld && (s.inDoubt(r) || pops(r))
 	if doubt {
 		s.server.noteInDoubt()
 	}
@@ -30,6 +30,11 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	switch {
 	case r.role == roleRestore:
 		s.missed(r)
+		return s.soil()
+	case fate == upstream.Unconfirmed:
+		s.server.metrics.unconfirmed.Inc()
+		s.conclude(r, errUnconfirmed(s.server.o.Durable, s.server.shortfall()))
+		s.answerReady()
 		return s.soil()
 	case s.gone:
 		s.close()
@@ -123,7 +128,7 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	r.doubt = r.doubt || doubt
 	switch {
 	case doubt && s.server.o.InDoubt == InDoubtError:
-		s.doubted(r)
+		s.conclude(r, []byte(errInDoubt))
 		return
 	case r.tries >= maxTries:
 		s.refused(r, []byte(errRefusedAgain))
@@ -166,8 +171,13 @@ func (s *Session) inDoubt(r *request) bool {
 	return !r.repeatable()
 }
 
-// doubted answers a request that may or may not have run.
-func (s *Session) doubted(r *request) {
+// pops says whether r is a blocking command that has taken something if it was answered.
+func pops(r *request) bool {
+	return r.role == roleBlock && r.Stake()&upstream.Writes != 0
+}
+
+// conclude answers a request that has run, or may have, with an error.
+func (s *Session) conclude(r *request, text []byte) {
 	var reply []byte
 	if r.role == roleGroup {
 		// Its MULTI and its queueing, had their replies not been lost, would have
@@ -177,8 +187,11 @@ func (s *Session) doubted(r *request) {
 			reply = append(reply, replyQueued...)
 		}
 	}
-	r.state, r.reply = done, append(reply, errInDoubt...)
-	if r.role == roleTxEnd {
+	r.state, r.reply = done, append(reply, text...)
+	switch r.role {
+	case roleTxEnd:
 		s.endTx(false)
+	case roleBlock:
+		s.stopTimer()
 	}
 }

@@ -15,6 +15,7 @@ type metrics struct {
 
 	clientsTotal, clientsRefused, overflows prometheus.Counter
 	outages, inDoubt, resubscribed          prometheus.Counter
+	unconfirmed                             prometheus.Counter
 	upstreamFailures                        prometheus.Counter
 	outageSeconds                           prometheus.Histogram
 }
@@ -44,6 +45,7 @@ func newMetrics(s *Server) *metrics {
 		overflows:        counter("steadis_clients_overflow_total", "Clients closed because they had not read limits.output bytes of replies."),
 		outages:          counter("steadis_outages_total", "Times that commands began to be held."),
 		inDoubt:          counter("steadis_in_doubt_total", "Writes that were sent and lost their reply, so that nobody knows whether they ran."),
+		unconfirmed:      counter("steadis_unconfirmed_total", "Commands that ran and were answered with an error because fewer than durable.replicas had what they wrote or read."),
 		resubscribed:     counter("steadis_resubscribed_total", "Clients whose subscriptions were restored on another connection; messages sent meanwhile did not reach them."),
 		upstreamFailures: counter("steadis_upstream_failures_total", "Connections to the master that failed or could not be made."),
 		outageSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -55,7 +57,7 @@ func newMetrics(s *Server) *metrics {
 
 func (m *metrics) own() []prometheus.Collector {
 	return []prometheus.Collector{m.clientsTotal, m.clientsRefused, m.overflows, m.outages, m.inDoubt,
-		m.resubscribed, m.upstreamFailures, m.outageSeconds}
+		m.unconfirmed, m.resubscribed, m.upstreamFailures, m.outageSeconds}
 }
 
 // Describe implements prometheus.Collector.

@@ -53,10 +53,18 @@ type Options struct {
 	HoldMaxCommands int           // commands waiting, all clients together
 	HoldMaxBytes    int64         // their bytes
 	InDoubt         InDoubt
+	Durable         Durable
 
 	Upstream UpstreamOptions
 	Limits   Limits
 	Drain    time.Duration // longest time that a shutdown waits for commands under way; 0 does not wait
+}
+
+// Durable says how many replicas must have what a client is told (proxy/upstream Durability).
+type Durable struct {
+	Replicas int           // 0: none; replies are given at once
+	Timeout  time.Duration // longest time that replicas are waited for, whole ms; < Options.Hold
+	AnyReads bool          // reads do not wait: they may show what is lost later
 }
 
 // UpstreamOptions are about the connections to the master.

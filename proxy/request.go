@@ -44,8 +44,8 @@ const (
 
 // request is one command of one client, or one whole transaction, from its
 // arrival to its reply. It belongs to its session: all fields are guarded by the
-// session's lock, but those that AppendWire, Frames, ErrorEnds, TakesPush and
-// Trusted read, which do not change while the request is in flight.
+// session's lock, but those that AppendWire, Frames, ErrorEnds, TakesPush,
+// Trusted and Stake read, which do not change while the request is in flight.
 type request struct {
 	s    *Session
 	raw  []byte
@@ -84,6 +84,7 @@ type rare struct {
 	link      *upstream.Link    // of an adopting request: the shared link to move to
 	target    upstream.Identity // of an adopting request
 	name      *string           // HELLO SETNAME
+	direct    bool              // of an adopting request: see adoptDirectly
 	to        *Session          // of CLIENT TRACKING: who gets the messages
 	local     bool              // inside MULTI: steadis' own answer stands in for Redis'
 	judged    bool              // what steadis is to answer Redis has found no fault with
@@ -164,6 +165,45 @@ func isSubscribed(frame []byte) bool {
 // that steadis does not know prove nothing.
 func (r *request) Trusted() bool {
 	return r.role == roleGroup || r.role == roleRestore || r.info.Known && !r.info.Merged && !isScript(r.info)
+}
+
+// Stake implements upstream.Call.
+func (r *request) Stake() upstream.Stake {
+	switch r.role {
+	case roleMulti:
+		return upstream.Opens
+	case roleTxEnd:
+		if r.info.Verb == command.Exec {
+			return upstream.Closes | upstream.Writes
+		}
+		return upstream.Closes
+	case roleRestore:
+		if r.piece == pieceTx {
+			return upstream.Opens
+		}
+	case roleGroup:
+		if r.repeatable() {
+			return upstream.Reads
+		}
+		return upstream.Writes
+	case roleCommand, roleInfo, roleScan, roleBlock:
+		return stakeOf(r.info)
+	}
+	return 0
+}
+
+// stakeOf is what is at stake with a command that Redis runs at once.
+func stakeOf(info *command.Info) upstream.Stake {
+	switch {
+	case info.NoData || isWait(info):
+	case info.Class == command.Read || info.Verb == command.XRead:
+		return upstream.Reads
+	case info.Class == command.Write:
+		return upstream.Writes
+	case info.Class == command.Blocking:
+		return upstream.Writes | upstream.NullIsNothing
+	}
+	return 0
 }
 
 // Reply implements upstream.Call.

@@ -37,6 +37,7 @@ type Server struct {
 	table   atomic.Pointer[command.Table]       // what is known of commands, with what the master serves
 	served  atomic.Pointer[map[string]struct{}] // the names of the master's commands; nil if it has not told
 	policy  *command.Table                      // the same without
+	tooFew  atomic.Pointer[tooFew]              // nil while replicas confirm
 	errFull []byte
 
 	started time.Time
@@ -80,6 +81,7 @@ func New(o Options) (*Server, error) {
 	s.pool = upstream.NewPool(upstream.Options{
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
 		Connections: o.Upstream.Connections, Stall: o.Hold, Trouble: s.trouble,
+		Durable: o.Durable.upstream(), Confirmed: s.confirmed,
 	})
 	s.hubs = fanout.NewHubs(s.pool, fanout.Options{})
 	s.metrics = newMetrics(s)

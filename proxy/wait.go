@@ -301,6 +301,9 @@ func (s *Session) rejected(l *upstream.Link, frame []byte) {
 		s.close()
 		return
 	}
+	if private && s.adoptDirectly(s.firstUnsent()) {
+		return
+	}
 	s.replaceLink(l)
 	s.refuseAll(hold.Failed, frame)
 	if s.tx != nil && private && !s.dead {

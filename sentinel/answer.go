@@ -3,6 +3,7 @@ package sentinel
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // answer is what a Sentinel says about our master in one round of questions:
@@ -28,6 +29,8 @@ type answer struct {
 	raw string
 	// stage is failover-state, empty if no failover is under way.
 	stage string
+	// downAfter is Sentinel's down-after-milliseconds; 0 if it did not say.
+	downAfter time.Duration
 	// quorum and others (num-other-sentinels) are for people only.
 	quorum, others int
 }
@@ -91,6 +94,9 @@ func parseAnswer(o *Options, fields map[string]string, hostport []string) (a ans
 	a.stage = bounded(fields["failover-state"], maxStage)
 	if a.stage == "none" {
 		a.stage = ""
+	}
+	if ms, err := strconv.ParseUint(fields["down-after-milliseconds"], 10, 31); err == nil {
+		a.downAfter = time.Duration(ms) * time.Millisecond
 	}
 	a.quorum = small(fields["quorum"])
 	a.others = small(fields["num-other-sentinels"])

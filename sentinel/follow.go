@@ -226,7 +226,8 @@ func (s *state) follow(t target, now time.Time) {
 	first := s.generation == 0
 	s.generation++
 	s.followed = t
-	s.hold, s.wantRole, s.backwardSince = nil, false, time.Time{}
+	s.hold, s.plan, s.wantRole, s.backwardSince = nil, nil, false, time.Time{}
+	s.fenced = "" // what stands ends by itself
 	s.away, s.backAt = false, time.Time{}
 	q := s.count()
 	s.serving = fmt.Sprintf("announced by %d of %d Sentinels", q.votes, q.voters)

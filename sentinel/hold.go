@@ -79,11 +79,13 @@ const (
 	causeTryFailover = "try_failover" // event +try-failover
 	causeODown       = "o_down"       // event +odown or the flag
 	causeFailover    = "failover_in_progress"
-	causeAnnounced   = "announced" // a newer master is announced
-	causeReplica     = "replica"   // the followed master says that it is a replica
+	causeAnnounced   = "announced"  // a newer master is announced
+	causeReplica     = "replica"    // the followed master says that it is a replica
+	causeSwitchover  = "switchover" // an operator wants another master (plan.go)
+	causeMinority    = "minority"   // no majority of the Sentinels can be asked (plan.go)
 )
 
-var holdCauses = []string{causeTryFailover, causeODown, causeFailover, causeAnnounced, causeReplica}
+var holdCauses = []string{causeTryFailover, causeODown, causeFailover, causeAnnounced, causeReplica, causeSwitchover, causeMinority}
 
 // hold is the time in which nothing new may be sent to the followed master.
 type hold struct {
@@ -345,6 +347,14 @@ func (s *state) updateHold(now time.Time) {
 		s.beginHold(m.claim.cause, fmt.Sprintf("%s seen by Sentinel %s", m.claim.what, m.addr), now)
 		return
 	}
+	if s.plan != nil {
+		s.beginHold(causeSwitchover, "a switchover was asked for", now)
+		return
+	}
+	if s.outvoted(now) {
+		s.beginHold(causeMinority, "fewer than a majority of the Sentinels can be asked", now)
+		return
+	}
 	if t, ripe := s.candidate(now); ripe {
 		s.beginHold(causeAnnounced, fmt.Sprintf("a majority of the Sentinels announces %s", t.addr), now)
 	}
@@ -363,7 +373,7 @@ func (s *state) beginHold(cause, reason string, now time.Time) {
 // releasable says whether the hold may end without a switch once ROLE says
 // master. strict: "cannot say" is then not good enough.
 func (s *state) releasable(now time.Time) (ok, strict bool) {
-	if len(s.claimants()) > 0 {
+	if len(s.claimants()) > 0 || s.plan != nil || s.outvoted(now) {
 		return false, false
 	}
 	newer, up, same := false, false, false

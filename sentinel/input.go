@@ -53,6 +53,13 @@ type (
 		generation uint64
 		reason     string
 	}
+	// planned: an operator wants the master of a generation replaced; commands are to be
+	// held until Sentinel has begun that, at most until then. unplanned: not any more.
+	planned struct {
+		generation uint64
+		until      time.Time
+	}
+	unplanned struct{}
 	// ticked: time has passed, see state.deadline.
 	ticked struct{}
 )
@@ -64,6 +71,8 @@ func (heard) isInput()        {}
 func (listed) isInput()       {}
 func (roleSaid) isInput()     {}
 func (doubted) isInput()      {}
+func (planned) isInput()      {}
+func (unplanned) isInput()    {}
 func (ticked) isInput()       {}
 
 // An effect is one thing that the core wants done. The loop carries effects out
@@ -89,6 +98,12 @@ type (
 	// learn: open a session to this Sentinel; forget: close it.
 	learn  struct{ addr string }
 	forget struct{ addr string }
+	// raiseFence: stop writes at this node, in pauses of so long; dropFence: no more.
+	raiseFence struct {
+		addr  string
+		pulse time.Duration
+	}
+	dropFence struct{}
 	// countHold and countSwitch move the counters of the metrics.
 	countHold   struct{ cause string }
 	countSwitch struct{}
@@ -106,6 +121,8 @@ func (askSentinel) isEffect() {}
 func (setPace) isEffect()     {}
 func (learn) isEffect()       {}
 func (forget) isEffect()      {}
+func (raiseFence) isEffect()  {}
+func (dropFence) isEffect()   {}
 func (countHold) isEffect()   {}
 func (countSwitch) isEffect() {}
 func (logLine) isEffect()     {}

@@ -60,7 +60,7 @@ func (s *state) show(now time.Time) {
 	case s.generation == 0:
 		v.Phase, v.Reason = topology.Unknown, s.unknown()
 	case s.hold != nil:
-		v.Phase, v.Reason = topology.Holding, s.hold.reason
+		v.Phase, v.Reason, v.Planned = topology.Holding, s.hold.reason, s.plan != nil
 	default:
 		v.Phase, v.Reason = topology.Serving, s.serving
 	}
@@ -202,6 +202,12 @@ func (s *state) deadline(now time.Time) time.Time {
 	at(s.mood.oddUntil)
 	if s.generation == 0 {
 		at(s.mood.began.Add(oddAtStart))
+	}
+	if s.plan != nil {
+		at(s.plan.until)
+	}
+	if s.minorityHolds && !s.minoritySince.IsZero() {
+		at(s.minoritySince.Add(minorityFor))
 	}
 	for _, m := range s.members {
 		if !m.flagged.IsZero() {

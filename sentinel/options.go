@@ -40,6 +40,12 @@ type Options struct {
 	// (NAT, Docker). "host:port" is looked up first, then "host" alone, whose
 	// value may be a host (the port is kept) or a host:port.
 	AddressMap map[string]string
+	// HoldWithoutMajority holds commands while fewer than a majority of the configured
+	// Sentinels can be asked. Else the last known master is served meanwhile.
+	HoldWithoutMajority bool
+	// Fence stops, with CLIENT PAUSE WRITE as RoleUser, writers that bypass steadis at a
+	// master that is being replaced.
+	Fence bool
 	// Dial opens connections to Sentinels and nodes; nil means net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Log receives one line per change of state; nil means no log.

@@ -18,7 +18,7 @@ import (
 // failovers (semantics.md 1.2, by letter) and of lies. One line is one thing that
 // happens, at a time in ms from the start:
 //
-//	options C                  configure Sentinels S0 .. S(C-1)
+//	options C [fence] [minority] configure Sentinels S0 .. S(C-1), with a down-after of 1 s
 //	T role A master            node A says so when it is asked (master, replica, silent, mute)
 //	T S0 says A 3 [flags] [about B] [id ID]   what S0 answers from now on
 //	T S0 knows nothing         S0 does not know the name
@@ -27,9 +27,12 @@ import (
 //	T S0 event +try-failover A S0 publishes it
 //	T S0 lists S5 S6           S0 lists these Sentinels
 //	T doubt                    the data path doubts
+//	T plan M                   an operator asks for a switchover, to be begun by time M
+//	T unplan                   and wants it no more
 //	T expect holding A 3 gen 1 what the board shows then
 //	views holding:A serving:B  everything that was published but unknown, at the end
 //	asked A B                  the nodes that were asked for their ROLE, at the end
+//	fences A 500ms down        the fences that were put up and taken down, at the end
 //
 // Everything in between is simulated: questions take 1 ms each way, Sentinels are
 // asked at the pace that the core sets, ROLE is answered from the table.
@@ -54,6 +57,7 @@ type world struct {
 	pending []pending
 	views   []string
 	asked   []string
+	fences  []string
 	shown   topology.View
 }
 
@@ -91,10 +95,11 @@ func letter(addr string) string {
 	return addr
 }
 
-func newWorld(t *testing.T, sentinels int) *world {
+func newWorld(t *testing.T, sentinels int, options ...string) *world {
 	w := &world{t: t, start: time.Unix(1000, 0), roles: map[string]role{}, words: map[string]*word{}}
 	w.now = w.start
-	o := Options{Master: "mymaster", Poll: time.Second, PollHolding: 100 * time.Millisecond}
+	o := Options{Master: "mymaster", Poll: time.Second, PollHolding: 100 * time.Millisecond,
+		Fence: slices.Contains(options, "fence"), HoldWithoutMajority: slices.Contains(options, "minority")}
 	for i := range sentinels {
 		addr := address(fmt.Sprintf("S%d", i))
 		o.Addresses = append(o.Addresses, addr)
@@ -134,6 +139,10 @@ func (w *world) feed(in input) {
 					wd.next = at
 				}
 			}
+		case raiseFence:
+			w.fences = append(w.fences, letter(e.addr), e.pulse.String())
+		case dropFence:
+			w.fences = append(w.fences, "down")
 		case learn:
 			if wd := w.words[e.addr]; wd != nil {
 				wd.forgotten, wd.next = false, w.now
@@ -225,10 +234,14 @@ func runScript(t *testing.T, path string) {
 		switch words[0] {
 		case "options":
 			count, _ := strconv.Atoi(words[1])
-			w = newWorld(t, count)
+			w = newWorld(t, count, words[2:]...)
 		case "views":
 			if got := strings.Join(slices.Compact(slices.Clone(w.views)), " "); got != strings.Join(words[1:], " ") {
 				t.Errorf("%s\n published: %s", where, got)
+			}
+		case "fences":
+			if got := strings.Join(w.fences, " "); got != strings.Join(words[1:], " ") {
+				t.Errorf("%s\n fences: %s", where, got)
 			}
 		case "asked":
 			got := slices.Clone(w.asked)
@@ -255,8 +268,19 @@ func (w *world) happen(where string, words []string) {
 			"silent": roleSilent, "mute": roleCannotSay}[words[2]]
 	case "doubt":
 		w.feed(doubted{generation: w.core.generation})
+	case "plan":
+		until, err := strconv.Atoi(words[1])
+		if err != nil {
+			w.t.Fatal(where, err)
+		}
+		w.feed(planned{generation: w.core.generation, until: w.start.Add(time.Duration(until) * time.Millisecond)})
+	case "unplan":
+		w.feed(unplanned{})
 	case "expect":
 		got := fmt.Sprintf("%s %s %d gen %d", w.shown.Phase, letter(w.shown.Master), w.shown.Epoch, w.shown.Generation)
+		if w.shown.Planned {
+			got = "planned " + got
+		}
 		if want := strings.Join(words[1:], " "); !strings.HasPrefix(got, want) {
 			w.t.Errorf("%s\n shown: %s (%s)", where, got, w.shown.Reason)
 		}
@@ -277,7 +301,7 @@ func (w *world) sentinel(where, addr string, words []string) {
 		if err != nil {
 			w.t.Fatal(where, err)
 		}
-		a := answer{known: true, addr: address(words[1]), subject: address(words[1]), epoch: epoch}
+		a := answer{known: true, addr: address(words[1]), subject: address(words[1]), epoch: epoch, downAfter: time.Second}
 		for i := 3; i < len(words); i++ {
 			switch words[i] {
 			case "about":

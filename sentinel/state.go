@@ -41,6 +41,11 @@ type state struct {
 	generation uint64
 	// hold is non-nil while nothing new may be sent to followed.addr.
 	hold *hold
+	plan *plan // a switchover that an operator wants
+	// minorityHolds and fences are Options.HoldWithoutMajority and Options.Fence.
+	minorityHolds, fences bool
+	minoritySince         time.Time // since when no majority answers; zero if one does
+	fenced                string    // the master for which a fence is up
 	// asking is the ROLE question under way, if any. A new one gets a new id, so
 	// that a late answer to a former one is recognised.
 	asking   *asking
@@ -107,6 +112,7 @@ type member struct {
 func newState(o *Options, now time.Time) *state {
 	s := &state{
 		master: o.Master, poll: o.Poll, pollHolding: o.PollHolding,
+		minorityHolds: o.HoldWithoutMajority, fences: o.Fence,
 		members: make(map[string]*member),
 		mood:    mood{began: now},
 		view:    topology.View{Phase: topology.Unknown, Since: now, Reason: reasonNobodyYet},
@@ -137,6 +143,10 @@ func (s *state) step(in input, now time.Time) []effect {
 		s.onRoleSaid(in, now)
 	case doubted:
 		s.onDoubted(in, now)
+	case planned:
+		s.onPlanned(in)
+	case unplanned:
+		s.plan = nil
 	case ticked:
 	}
 	s.decide(now)
@@ -147,6 +157,8 @@ func (s *state) step(in input, now time.Time) []effect {
 // nothing new it does nothing.
 func (s *state) decide(now time.Time) {
 	s.expireClaims(now)
+	s.updatePlan(now)
+	s.updateMinority(now)
 	// A switch changes what claims and announcements mean, so once more then.
 	for {
 		s.updateHold(now)
@@ -154,6 +166,7 @@ func (s *state) decide(now time.Time) {
 			break
 		}
 	}
+	s.updateFence()
 	s.show(now)
 	s.updateMood(now)
 }

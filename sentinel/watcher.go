@@ -19,6 +19,8 @@ type Watcher struct {
 	metrics *metrics
 	inputs  chan input
 	running atomic.Bool
+	// switching is held by the one Switchover that may be under way.
+	switching sync.Mutex
 	// wg counts the sessions and the questions for ROLE; Run waits for it.
 	wg sync.WaitGroup
 	// snapshot is what Status and the metrics read; the loop replaces it.
@@ -27,6 +29,7 @@ type Watcher struct {
 	// Only the loop's goroutine, that is Run's, touches the fields below.
 	state    *state
 	sessions map[string]*session
+	unfence  context.CancelFunc // ends the fence that is up; nil if none was
 }
 
 // ErrRunning is returned by Run if it has been called before.
@@ -128,6 +131,13 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 			s.cancel()
 			delete(w.sessions, e.addr)
 		}
+	case raiseFence:
+		w.dropFence()
+		fenced, cancel := context.WithCancel(ctx)
+		w.unfence = cancel
+		w.wg.Go(func() { defer cancel(); w.fence(fenced, e) })
+	case dropFence:
+		w.dropFence()
 	case countHold:
 		w.metrics.holds.WithLabelValues(e.cause).Inc()
 	case countSwitch:
@@ -136,6 +146,13 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 		if ce := w.o.Log.Check(e.level, e.text); ce != nil {
 			ce.Write(append(e.fields, zap.String("name", w.o.Master))...)
 		}
+	}
+}
+
+func (w *Watcher) dropFence() {
+	if w.unfence != nil {
+		w.unfence()
+		w.unfence = nil
 	}
 }
 

@@ -61,6 +61,17 @@ func newHealthCommand(e *env) *cobra.Command {
 func askAdmin(ctx context.Context, address, path string) (ok bool, answer string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+	status, body, err := callAdmin(ctx, http.MethodGet, address, path, "")
+	return status == http.StatusOK, strings.TrimSpace(string(body)), err
+}
+
+// postAdmin asks the admin server that listens on address to do something. The error is
+// about not getting an answer.
+func postAdmin(ctx context.Context, address, path, token string) (status int, body []byte, err error) {
+	return callAdmin(ctx, http.MethodPost, address, path, token)
+}
+
+func callAdmin(ctx context.Context, method, address, path, token string) (status int, body []byte, err error) {
 	transport := &http.Transport{
 		// The address is dialled as it stands: as part of a URL, :9380 would have no host.
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -68,18 +79,21 @@ func askAdmin(ctx context.Context, address, path string) (ok bool, answer string
 		},
 		DisableKeepAlives: true,
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://steadis"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, method, "http://steadis"+path, nil)
 	if err != nil {
-		return false, "", err
+		return 0, nil, err
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return false, "", fmt.Errorf("the admin server on %s does not answer; is steadis running there? %w", address, err)
+		return 0, nil, fmt.Errorf("the admin server on %s does not answer; is steadis running there? %w", address, err)
 	}
 	defer func() { _ = response.Body.Close() }() // it was only read
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	body, err = io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
-		return false, "", fmt.Errorf("the admin server on %s broke off its answer: %w", address, err)
+		return 0, nil, fmt.Errorf("the admin server on %s broke off its answer: %w", address, err)
 	}
-	return response.StatusCode == http.StatusOK, strings.TrimSpace(string(body)), nil
+	return response.StatusCode, body, nil
 }

@@ -61,7 +61,7 @@ func TestExitCodes(t *testing.T) {
 		{"serve --hold 30", deployment, 2, "", "hold '30' (--hold) has no unit"},
 		{"serve", append([]string{"STEADIS_HODL=1s"}, deployment...), 2, "", "unknown variable 'STEADIS_HODL'"},
 		{"serve --config /nowhere.yaml", deployment, 2, "", "the configuration file /nowhere.yaml does not exist"},
-		{"serve --durable-replicas 1", deployment, 2, "", "durable mode, which this version does not have"},
+		{"serve --durable-replicas 1 --hold 5s", deployment, 2, "", "durable.timeout '10s' is not shorter than hold (5s)"},
 		{"serve --listen 192.0.2.1:6379", deployment, 1, "", "no interface of this machine has this address"},
 		{"config --hold never", nil, 2, "", "is not a duration"},
 		{"config --hold 5s", nil, 0, "hold: 5s # from --hold", ""},

@@ -34,6 +34,7 @@ var commands = []func(*env) *cobra.Command{
 	newDemoCommand,
 	newDrillCommand,
 	newHealthCommand,
+	newSwitchoverCommand,
 	newVersionCommand,
 }
 

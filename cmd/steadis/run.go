@@ -61,6 +61,8 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 		Status: func() any {
 			return status{Version: ourVersion(), Started: started, Proxy: server.Status(), Sentinel: watcher.Status()}
 		},
+		Actions:  map[string]admin.Action{"switchover": switchover(c, server, watcher)},
+		Token:    c.RevealAdminToken(),
 		Gatherer: registry,
 		Log:      log.Named("admin"),
 	})
@@ -108,8 +110,11 @@ func watcherOptions(c *config.Config, log *zap.Logger, registry prometheus.Regis
 		Poll:         c.SentinelPoll,
 		PollHolding:  c.SentinelPollHolding,
 		AddressMap:   c.AddressMap,
-		Log:          log.Named("sentinel"),
-		Registry:     registry,
+		Fence:        c.Fence,
+
+		HoldWithoutMajority: c.WithoutMajority == config.MinorityHold,
+		Log:                 log.Named("sentinel"),
+		Registry:            registry,
 	}
 }
 
@@ -129,6 +134,9 @@ func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registe
 		HoldMaxCommands: c.HoldMaxCommands,
 		HoldMaxBytes:    int64(c.HoldMaxBytes),
 		InDoubt:         inDoubt,
+		Durable: proxy.Durable{
+			Replicas: c.Durable.Replicas, Timeout: c.Durable.Timeout, AnyReads: c.Durable.Reads == config.ReadsAny,
+		},
 		Upstream: proxy.UpstreamOptions{
 			User:        c.Upstream.User,
 			Password:    c.Upstream.Reveal(),

@@ -2,7 +2,7 @@
 // alive, is it ready, what does it count, what does it know.
 //
 // It gets functions that answer these questions and knows nothing of proxies or
-// Sentinels. It has no password and changes nothing: every path only reads.
+// Sentinels. Every path but those of actions only reads, and has no password.
 package admin
 
 import (
@@ -35,7 +35,7 @@ const (
 )
 
 // Options says where the answers come from. Its functions are called
-// concurrently, once for each request, and should not block.
+// concurrently, once for each request, and, but for actions, should not block.
 type Options struct {
 	// Ready says whether clients should be sent here, and in a few words why or
 	// why not ("serving", "holding: ...", "no master since ...").
@@ -44,6 +44,10 @@ type Options struct {
 	Live func() error
 	// Status gives what /api/status shows; encoding/json must take it.
 	Status func() any
+	// Actions are what can be asked for, by name, by those who show the Token. Without a
+	// Token nobody can.
+	Actions map[string]Action
+	Token   string
 	// Gatherer gives the metrics.
 	Gatherer prometheus.Gatherer
 	// Log gets one line for each thing that goes wrong in the server itself.
@@ -74,6 +78,9 @@ func New(options Options) (*Server, error) {
 		// A collector that fails must not hide the others' figures in an outage.
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
+	for name, do := range options.Actions {
+		mux.HandleFunc("POST /api/"+name, s.serveAction(name, do))
+	}
 	s.handler = withHeaders(mux)
 	return s, nil
 }

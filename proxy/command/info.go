@@ -141,6 +141,9 @@ type Info struct {
 	// Alone says that it must run on a connection of its own, because it stops or
 	// changes that connection, or must overtake what queues on a shared one.
 	Alone bool
+	// NoData says that it neither reads nor changes what is replicated: it is about the
+	// server or the connection.
+	NoData bool
 	// NoAuth says that Redis takes it from clients that have not authenticated.
 	NoAuth bool
 	// InSubscribe says that Redis takes it from a RESP2 client that has subscribed.

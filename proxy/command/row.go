@@ -1,5 +1,7 @@
 package command
 
+import "slices"
+
 // row is a line of the tables: a command as it is if it passes, and whether it does.
 type row struct {
 	*Info
@@ -14,7 +16,17 @@ type row struct {
 var tables = [][]row{
 	stringTable, keyTable, bitmapTable, hashTable, listTable, setTable, sortedSetTable,
 	streamTable, geoTable, hyperLogLogTable, scriptTable, pubSubTable, transactionTable,
-	connectionTable, serverTable, clusterTable, moduleTable,
+	noData(connectionTable), noData(serverTable, "flushall", "flushdb", "swapdb", "dbsize"), noData(clusterTable), moduleTable,
+}
+
+// noData marks the rows of a table as not about data, with some exceptions.
+func noData(table []row, except ...string) []row {
+	for _, r := range table {
+		if r.Info.NoData = !slices.Contains(except, r.Name); r.variant != nil {
+			r.variant.NoData = r.Info.NoData
+		}
+	}
+	return table
 }
 
 func newRow(name string, arity int, c Class) row {

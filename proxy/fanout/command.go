@@ -82,6 +82,9 @@ func (c *command) ErrorEnds() bool { return true }
 // Trusted implements upstream.Call.
 func (c *command) Trusted() bool { return true }
 
+// Stake implements upstream.Call.
+func (c *command) Stake() upstream.Stake { return 0 }
+
 // Reply implements upstream.Call. What counts is the last frame: all replies to one
 // command come in one piece, with no message in between.
 func (c *command) Reply(frame []byte, last bool) upstream.Owner {

@@ -13,11 +13,17 @@ const (
 	NotExecuted
 	// InDoubt: it was sent, and whether it ran cannot be known.
 	InDoubt
+	// Withheld: it ran and was answered, but the master was given up before it was sure
+	// that the effect survives.
+	Withheld
+	// Unconfirmed: it ran, and fewer replicas than asked for have it. The connection
+	// goes on.
+	Unconfirmed
 )
 
 // String gives the fate in the word that logs and metrics use.
 func (f Fate) String() string {
-	return [...]string{"not_sent", "not_executed", "in_doubt"}[f]
+	return [...]string{"not_sent", "not_executed", "in_doubt", "withheld", "unconfirmed"}[f]
 }
 
 // ErrNotSent says that a connection takes no calls now: it is closed, paused or
@@ -42,6 +48,8 @@ type Call interface {
 	// return any text as an error, so READONLY from one proves nothing about the
 	// other calls on the connection.
 	Trusted() bool
+	// Stake says what is at stake. Send calls it under the connection's lock, too.
+	Stake() Stake
 	// Reply hands over the next frame; last says that it ends the call. The frame
 	// is valid only until Reply returns. The result, if not nil, is an Owner to be
 	// settled once the frames at hand are dealt with.

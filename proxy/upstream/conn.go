@@ -46,6 +46,9 @@ type Conn struct {
 	subscribed atomic.Bool              // RESP2: the connection may get messages
 	resp3      atomic.Bool              // it speaks RESP3: pushes may come
 	loose      atomic.Bool              // what Loose says
+	durable    *Durability              // nil: replies are believed at once
+	publish    bool                     // a barrier for reads begins with a PUBLISH
+	confirmed  func(error)              // told whether a barrier was passed
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
@@ -71,7 +74,15 @@ type Conn struct {
 	demoted  bool             // the node proved to be no master: nothing in flight ran
 	bad      bool             // a frame of the first call in flight said "not executed"
 	mixed    bool             // and a later one of it spoke as if something had run
-	cause    error            // why it was closed, if that is neither Close nor the peer's doing
+	pausedAt time.Time        // of the state paused; zero while the pause is trusted
+	multi    bool             // behind all that is queued, a MULTI is open
+	multiWas bool             // the same, behind all that was handed to the network
+
+	withheld    []withheldFrame // in the order of the wire, before those in flight
+	uncovered   Stake           // of what is pending, with no barrier behind it
+	barriers    int             // that the network has: nothing else is sent meanwhile
+	newBarriers int             // that wait with what is pending
+	cause       error           // why it was closed, if that is neither Close nor the peer's doing
 
 	seen  uint64    // progress when stalled last looked
 	quiet time.Time // since when stalled has seen calls wait and no progress
@@ -131,6 +142,9 @@ func (c *Conn) Send(calls []Call) error {
 		return ErrNotSent
 	}
 	for _, call := range calls {
+		if c.private || c.durable != nil {
+			c.noteStakeLocked(call)
+		}
 		before := len(c.pending)
 		c.pending = call.AppendWire(c.pending)
 		size := int32(min(len(c.pending)-before, hugeCall))
@@ -178,19 +192,30 @@ func (c *Conn) Monitoring() { c.monitoring.Store(true) }
 func (c *Conn) clean() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state == open && c.inflight.Len() == 0
+	return c.state == open && c.inflight.Len() == 0 && len(c.withheld) == 0
+}
+
+// busy says whether the connection owes replies.
+func (c *Conn) busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state != closed && c.inflight.Len()+len(c.withheld) > 0
 }
 
 // Pause stops the sending at once: calls not yet handed to the network are Lost
 // (NotSent), what is in flight is still answered. What writeLoop has taken counts
 // as handed over, also while its Write is still under way.
-func (c *Conn) Pause() { loseAll(c.pause(), NotSent) }
+func (c *Conn) Pause() { loseAll(c.pause(false), NotSent) }
 
 // pause is Pause without telling the calls, which it returns. A link's lock may
-// be held.
-func (c *Conn) pause() []Call {
+// be held. trusted says that the node is master for certain: what it answers is
+// believed, however late (see trust). A pause that is trusted can become one that is not.
+func (c *Conn) pause(trusted bool) []Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !trusted && (c.state == open || c.state == paused && c.pausedAt.IsZero()) {
+		c.pausedAt = time.Now()
+	}
 	if c.state != open {
 		return nil
 	}
@@ -201,10 +226,21 @@ func (c *Conn) pause() []Call {
 // Resume lets calls be sent again after Pause.
 func (c *Conn) Resume() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.state == paused {
-		c.state = open
-		c.quiet = time.Time{} // the node itself may have stood still meanwhile
+	if c.state != paused {
+		c.mu.Unlock()
+		return
+	}
+	c.state, c.pausedAt = open, time.Time{}
+	c.quiet = time.Time{} // the node itself may have stood still meanwhile
+	recalled := c.recallLocked()
+	wake := len(c.pending) > 0 && !c.writing
+	c.writing = c.writing || wake
+	c.mu.Unlock()
+	switch {
+	case !recalled:
+		c.Close()
+	case wake:
+		c.wake <- struct{}{}
 	}
 }
 
@@ -274,6 +310,7 @@ func (c *Conn) takeUnsentLocked() []Call {
 	}
 	c.unsent = 0
 	c.pending = c.pending[:0]
+	c.uncovered, c.newBarriers, c.multi = 0, 0, c.multiWas
 	return back
 }
 
@@ -301,6 +338,8 @@ func (c *Conn) end(err error) {
 		sent[i] = c.inflight.Pop().call
 	}
 	c.pending, c.spare = nil, nil
+	withheld := c.withheld
+	c.withheld = nil
 	fate := InDoubt
 	if c.demoted {
 		// Promotion closes a node's connections in the same transaction (Sentinel
@@ -311,6 +350,14 @@ func (c *Conn) end(err error) {
 	c.mu.Unlock()
 	c.onEnd(c, err)
 	var dirty []Owner
+	for _, w := range withheld {
+		if !w.last {
+			continue // it is still in flight
+		}
+		if o := w.call.Lost(Withheld); o != nil {
+			dirty = append(dirty, o)
+		}
+	}
 	for i, call := range append(sent, unsent...) {
 		f := fate
 		if i >= len(sent) {

@@ -75,9 +75,8 @@ func (l *Link) standsLocked(gate *Gate) bool {
 
 func (l *Link) newConn(g greeted, gate *Gate) *Conn {
 	c := newConn(g, gate.Origin, l.push, l.connEnded)
-	if l.pinned {
-		c.private = true
-	}
+	c.private = l.pinned
+	c.durable, c.publish, c.confirmed = l.pool.o.Durable, !l.pool.waitCoversAll.Load(), l.pool.o.Confirmed
 	return c
 }
 

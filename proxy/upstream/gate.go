@@ -55,13 +55,35 @@ func (p *Pool) newGate(g Gate) *Gate {
 func (p *Pool) move(g Gate) { p.gate.Swap(p.newGate(g)).end() }
 
 // Close shuts the gate: from its return on no call is handed to the network.
-// What is in flight is still answered.
-func (p *Pool) Close() {
+// What is in flight is still answered, and believed for a moment, as another node may
+// become master.
+func (p *Pool) Close() { p.shut(false) }
+
+// CloseTrusted is Close while the node certainly stays master until Close is called as
+// well.
+func (p *Pool) CloseTrusted() { p.shut(true) }
+
+func (p *Pool) shut(trusted bool) {
 	old := p.gate.Load()
 	p.move(Gate{Out: old.Out, Addr: old.Addr, Origin: old.Origin})
 	for _, l := range p.links() {
-		l.pause()
+		l.pause(trusted)
 	}
+}
+
+// Busy says how many connections owe replies: shared ones, and those of a single client,
+// which may owe one for long, as for a blocking command.
+func (p *Pool) Busy() (shared, pinned int) {
+	for _, l := range p.links() {
+		switch c := l.conn.Load(); {
+		case c == nil || !c.busy():
+		case l.pinned:
+			pinned++
+		default:
+			shared++
+		}
+	}
+	return shared, pinned
 }
 
 // Open lets commands go to addr, the master of generation, which Sentinel announces
@@ -116,11 +138,11 @@ func (p *Pool) Alive(now time.Time) {
 }
 
 // pause stops the link's connection, whose gate has closed.
-func (l *Link) pause() {
+func (l *Link) pause(trusted bool) {
 	var back []Call
 	l.mu.Lock()
 	if c := l.conn.Load(); c != nil {
-		back = c.pause()
+		back = c.pause(trusted)
 	}
 	l.mu.Unlock()
 	loseAll(back, NotSent)

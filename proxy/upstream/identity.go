@@ -56,7 +56,7 @@ const (
 	sayPing   = "PiNG"
 )
 
-var ours = []string{sayAuth, sayHello, saySelect, sayClient, sayRole, sayPing}
+var ours = []string{sayAuth, sayHello, saySelect, sayClient, sayRole, sayPing, sayWait, sayPublish}
 
 // Ping is the command that asks a Pilot's node whether it lives.
 var Ping = resp.AppendCommand(nil, sayPing)

@@ -68,6 +68,7 @@ type call struct {
 	wire       string // name and CRLF if empty
 	frames     int    // 0 means 1
 	untrusted  bool
+	stake      Stake
 	errorsEnds bool
 }
 
@@ -80,6 +81,7 @@ func (c *call) AppendWire(dst []byte) []byte {
 func (c *call) Frames() int     { return max(1, c.frames) }
 func (c *call) ErrorEnds() bool { return c.errorsEnds }
 func (c *call) Trusted() bool   { return !c.untrusted }
+func (c *call) Stake() Stake    { return c.stake }
 
 func (c *call) Reply(frame []byte, last bool) Owner {
 	if len(frame) > 60 {

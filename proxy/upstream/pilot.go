@@ -108,6 +108,7 @@ func (q *question) AppendWire(dst []byte) []byte { return append(dst, q.wire...)
 func (q *question) Frames() int                  { return 1 }
 func (q *question) ErrorEnds() bool              { return false }
 func (q *question) Trusted() bool                { return true }
+func (q *question) Stake() Stake                 { return 0 }
 func (q *question) Lost(Fate) Owner              { q.answers <- answered{lost: true}; return nil }
 
 func (q *question) Reply(frame []byte, _ bool) Owner {

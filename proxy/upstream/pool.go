@@ -22,6 +22,12 @@ type Options struct {
 	// should be longer than any pause in which a node answers PING but not commands
 	// (CLIENT PAUSE, FAILOVER).
 	Stall time.Duration
+	// Durable says that replies wait until replicas have what they stand for; nil: they do
+	// not.
+	Durable *Durability
+	// Confirmed is called, from any goroutine, each time that replicas were waited for: with
+	// nil, or with the reason why too few had what they should. May be nil.
+	Confirmed func(error)
 	// Trouble is called, from any goroutine, when a connection to the master of a
 	// generation could not be made or was lost. May be nil.
 	Trouble func(generation uint64, err error)
@@ -61,7 +67,9 @@ type Pool struct {
 
 	needsAuth atomic.Bool  // what NeedsAuth says
 	edition   atomic.Int64 // what Edition says
-	wg        sync.WaitGroup
+	// waitCoversAll says what WAIT covers at the master that comes: see barrier.
+	waitCoversAll atomic.Bool
+	wg            sync.WaitGroup
 
 	// mu guards the fields below; never held while a link's lock is taken.
 	mu     sync.Mutex
@@ -282,6 +290,11 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	p.learn(id, err)
 	return g, err
 }
+
+// WaitCoversAll says what WAIT covers on connections that are made from now on:
+// everything that the master has done, as until Redis 7.0, or only what was written on
+// its own connection.
+func (p *Pool) WaitCoversAll(yes bool) { p.waitCoversAll.Store(yes) }
 
 // Accepted notes that the master has taken id, on a pinned connection.
 func (p *Pool) Accepted(id Identity) { p.learn(id, nil) }

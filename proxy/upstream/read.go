@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -93,7 +94,7 @@ func (c *Conn) setPartial(yes bool, head byte) bool {
 		return false
 	}
 	c.partial = yes
-	wake := !yes && c.parked
+	wake := !yes && c.parked && c.barriers == 0
 	if wake {
 		c.parked = false
 	}
@@ -127,7 +128,7 @@ func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
 		return dirty, errPush
 	}
 	if c.unasked(frame) {
-		if o := c.push(frame); o != nil {
+		if o := c.pushInTurn(frame); o != nil {
 			dirty = append(dirty, o)
 		}
 		return dirty, nil
@@ -136,8 +137,13 @@ func (c *Conn) deliver(frame []byte, dirty []Owner) ([]Owner, error) {
 	if a.call == nil {
 		return dirty, err
 	}
+	if b, ok := a.call.(*barrier); ok {
+		dirty, failed := c.passed(b, frame, a.last, dirty)
+		return dirty, cmp.Or(err, failed)
+	}
 	var o Owner
 	switch {
+	case a.withheld:
 	case !a.bad:
 		o = a.call.Reply(frame, a.last)
 	case a.last && a.mixed:
@@ -169,6 +175,21 @@ func (c *Conn) unasked(frame []byte) bool {
 	return c.loose.Load() && !c.owes()
 }
 
+// pushInTurn hands on a frame that answers no call. A message that makes a cached value
+// void must not overtake the value.
+func (c *Conn) pushInTurn(frame []byte) Owner {
+	c.mu.Lock()
+	wait := len(c.withheld) > 0
+	if wait {
+		c.withheld = append(c.withheld, withheldFrame{frame: bytes.Clone(frame)})
+	}
+	c.mu.Unlock()
+	if wait {
+		return nil
+	}
+	return c.push(frame)
+}
+
 // owes says whether a call waits for a reply.
 func (c *Conn) owes() bool {
 	c.mu.Lock()
@@ -193,6 +214,8 @@ type answer struct {
 	last  bool // it ends the call
 	bad   bool // a frame of the call said "not executed"
 	mixed bool // and a later one spoke as if something had run
+
+	withheld bool // it waits for a barrier
 }
 
 // match finds the call that frame answers and, where it says something of the
@@ -219,6 +242,9 @@ func (c *Conn) match(frame []byte) (answer, []Call, error) {
 	case c.bad && !bytes.HasPrefix(frame, queued) && !bytes.HasPrefix(frame, execAbort):
 		c.mixed = true
 	}
+	if c.multi && frame[0] == '-' && int(e.left) == e.call.Frames() && e.call.Stake()&Opens != 0 {
+		c.multi, c.multiWas = false, false // nothing is behind a MULTI before it is taken
+	}
 	e.left--
 	if c.subscribed.Load() {
 		// A client of RESP2 can hear itself only by an EXEC that subscribes it, one of
@@ -229,6 +255,10 @@ func (c *Conn) match(frame []byte) (answer, []Call, error) {
 		e.left = 0
 	}
 	a := answer{call: e.call, last: e.left == 0, bad: c.bad, mixed: c.mixed}
+	if _, ours := e.call.(*barrier); !ours && !a.bad && c.withholdsLocked(e.call, frame) {
+		a.withheld = true
+		c.withheld = append(c.withheld, withheldFrame{e.call, bytes.Clone(frame), a.last})
+	}
 	if a.last {
 		c.inflight.Pop()
 		c.bad, c.mixed = false, false

@@ -43,6 +43,7 @@ func (errand) AppendWire(dst []byte) []byte { return append(dst, "*1\r\n$4\r\nPI
 func (errand) Frames() int                  { return 1 }
 func (errand) ErrorEnds() bool              { return false }
 func (errand) Trusted() bool                { return true }
+func (errand) Stake() Stake                 { return 0 }
 func (e errand) Reply([]byte, bool) Owner   { e.fates <- struct{}{}; return nil }
 func (e errand) Lost(Fate) Owner            { e.fates <- struct{}{}; return nil }
 

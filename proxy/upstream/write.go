@@ -80,10 +80,12 @@ func (c *Conn) takePending() []byte {
 	case len(c.pending) == 0 || c.state == closed:
 		c.writing = false
 		return nil
-	case c.partial:
-		c.parked = true // still writing, for Send: setPartial brings the token
+	case c.partial || c.barriers > 0:
+		c.parked = true // still writing, for Send: setPartial or passed brings the token
 		return nil
 	}
+	c.coverLocked()
+	c.barriers, c.newBarriers, c.multiWas = c.newBarriers, 0, c.multi
 	buf := c.pending
 	c.pending, c.spare = c.spare, nil
 	c.unsent = 0

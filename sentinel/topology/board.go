@@ -53,6 +53,9 @@ type View struct {
 	Generation uint64
 	// Phase says whether commands may be sent.
 	Phase Phase
+	// Planned says of Holding that nobody has begun a failover yet: what is in flight may
+	// be waited for.
+	Planned bool
 	// Since is when this phase began.
 	Since time.Time
 	// Reason says why the phase is what it is, in a few words for an operator

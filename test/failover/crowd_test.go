@@ -74,7 +74,7 @@ func TestCrowd(t *testing.T) {
 	if cost > crowdConnections {
 		t.Errorf("%d subscribers cost the master %d connections, want at most %d", crowdSubscribers, cost, crowdConnections)
 	}
-	results.record(t, fmt.Sprintf("%d subscribers and %d clients in BLPOP through a kill -9", crowdSubscribers, crowdBlocked),
+	measured.record(t, fmt.Sprintf("%d subscribers and %d clients in BLPOP through a kill -9", crowdSubscribers, crowdBlocked),
 		"0 missed, at most 64 connections of subscribers", "%d missed, %d connections of subscribers; all back %v after the kill, Sentinel took %v",
 		missed, cost, millis(back), millis(outcome.at.Sub(began)))
 	checkHoldCounters(ctx, t, s)

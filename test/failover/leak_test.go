@@ -77,7 +77,7 @@ func TestNothingLeaks(t *testing.T) {
 		return nil
 	})
 	checkHoldCounters(ctx, t, s)
-	results.record(t, fmt.Sprintf("10,000 connect/disconnect cycles and %d failovers", failovers),
+	measured.record(t, fmt.Sprintf("10,000 connect/disconnect cycles and %d failovers", failovers),
 		"goroutines and descriptors as before, memory + 16 MB at most", "before %v; after %v", before, after)
 }
 

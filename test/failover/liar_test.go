@@ -67,6 +67,6 @@ func TestOneLyingSentinel(t *testing.T) {
 	if !audit.Flawless() || len(audit.Errors) != 0 {
 		t.Errorf("%v\n%v\n%s", audit, audit.Examples, audit.ErrorsText())
 	}
-	results.record(t, "one Sentinel of three monitors another master, in a higher epoch", "0 connections there, 0 lost",
+	measured.record(t, "one Sentinel of three monitors another master, in a higher epoch", "0 connections there, 0 lost",
 		"0 connections, %d acknowledged, %d lost, over a planned failover", audit.Acknowledged, audit.Lost)
 }

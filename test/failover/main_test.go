@@ -5,13 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"steadis/test/failover/results"
 )
 
 func TestMain(m *testing.M) {
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		if program.dir != "" {
 			_ = os.RemoveAll(program.dir)
 		}
-		if err := results.write(os.Getenv("STEADIS_RESULTS")); err != nil {
+		if err := measured.write(os.Getenv("STEADIS_RESULTS")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}
@@ -76,7 +76,7 @@ type table struct {
 
 type row struct{ what, figure, bound string }
 
-var results table
+var measured table
 
 // record adds a figure and prints it.
 func (tab *table) record(t *testing.T, what, bound, format string, args ...any) {
@@ -89,15 +89,14 @@ func (tab *table) record(t *testing.T, what, bound, format string, args ...any) 
 }
 
 func (tab *table) write(path string) error {
-	if path == "" {
-		return nil
+	section := results.Section{
+		Title: "Rounds",
+		Intro: "`make failover`. " + results.Origin() + "\n" +
+			"Real redis-server and Sentinel processes on loopback: a master, 2 replicas, 3 Sentinels, down-after 1 s.",
+		Header: []string{"what", "measured", "bound"},
 	}
-	text := fmt.Sprintf("# Failover figures\n\nMeasured by `make failover` on %s, %s/%s, %d cores (shared with Redis, Sentinel and the load), %s.\n"+
-		"Real redis-server and Sentinel processes on loopback: a master, 2 replicas, 3 Sentinels, down-after 1 s.\n\n"+
-		"| what | measured | bound |\n|---|---|---|\n",
-		time.Now().UTC().Format(time.DateOnly), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 	for _, r := range tab.rows {
-		text += fmt.Sprintf("| %s | %s | %s |\n", r.what, r.figure, r.bound)
+		section.Rows = append(section.Rows, []string{r.what, r.figure, r.bound})
 	}
-	return os.WriteFile(path, []byte(text), 0o644)
+	return section.Write(path)
 }

@@ -146,7 +146,7 @@ func (m *matrix) record(t *testing.T) {
 	if which != nil {
 		text += ": " + strings.Join(which, "; ")
 	}
-	results.record(t, fmt.Sprintf("session matrix, %s, %d rounds of %d rows", m.name, m.rounds, m.played/m.rounds), "all pass", "%s", text)
+	measured.record(t, fmt.Sprintf("session matrix, %s, %d rounds of %d rows", m.name, m.rounds, m.played/m.rounds), "all pass", "%s", text)
 }
 
 // play plays one round: one failover, with all rows.

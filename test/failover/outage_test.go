@@ -62,9 +62,9 @@ func TestNoMasterForLongerThanTheHold(t *testing.T) {
 		t.Errorf("PING after the outage: %v, %v", reply, err)
 	}
 	checkHoldCounters(ctx, t, s)
-	results.record(t, "no master, hold 2 s: the first command is refused after", "about 2 s", "%s", millis(waited))
-	results.record(t, "no master, hold 2 s: later commands are refused within", "at once (100 ms)", "%s", millis(worst))
-	results.record(t, "a master is back: service resumes on the same connection", "1 s", "after %s", millis(resumed))
+	measured.record(t, "no master, hold 2 s: the first command is refused after", "about 2 s", "%s", millis(waited))
+	measured.record(t, "no master, hold 2 s: later commands are refused within", "at once (100 ms)", "%s", millis(worst))
+	measured.record(t, "a master is back: service resumes on the same connection", "1 s", "after %s", millis(resumed))
 }
 
 // awaitResumption waits until a command is served again. It gives how long after
@@ -127,7 +127,7 @@ except redis.exceptions.ConnectionError as e:
 	if !strings.HasPrefix(string(out), "ConnectionError ") {
 		t.Errorf("redis-py: %s", out)
 	}
-	results.record(t, "no master, hold over: redis-py", "raises a ConnectionError", "%s", strings.Fields(string(out))[:3])
+	measured.record(t, "no master, hold over: redis-py", "raises a ConnectionError", "%s", strings.Fields(string(out))[:3])
 }
 
 // P7: a held write whose client has hung up never runs; one whose client stays does.
@@ -175,7 +175,7 @@ func TestHeldWriteOfAGoneClientNeverRuns(t *testing.T) {
 		}
 	}
 	checkHoldCounters(ctx, t, s)
-	results.record(t, "held write whose client hung up", "never runs", "did not run; the other one did")
+	measured.record(t, "held write whose client hung up", "never runs", "did not run; the other one did")
 }
 
 // heldOrNot is content once a read that was sent is on hold.

@@ -54,6 +54,6 @@ func TestPlainRedisLosesWrites(t *testing.T) {
 	if audit.Lost < 1000 || audit.Flawless() {
 		t.Errorf("the audit found no loss where there must be one: %v", audit)
 	}
-	results.record(t, "SENTINEL FAILOVER without steadis, writers stay ~1 s on the old master", "lost > 0: the audit can fail",
+	measured.record(t, "SENTINEL FAILOVER without steadis, writers stay ~1 s on the old master", "lost > 0: the audit can fail",
 		"%d of %d acknowledged lost, %d stale reads", audit.Lost, audit.Acknowledged, reads.Stale)
 }

@@ -249,21 +249,21 @@ func sumUp(t *testing.T, k kind, all []figures) {
 	if k.planned {
 		doubtBound = "0 errors"
 	}
-	results.record(t, name+": writes", "0 lost, 0 doubled, 0 dropped", "%d acknowledged, %d lost, %d doubled, %d connections dropped",
+	measured.record(t, name+": writes", "0 lost, 0 doubled, 0 dropped", "%d acknowledged, %d lost, %d doubled, %d connections dropped",
 		acked, lost, doubled, dropped)
-	results.record(t, name+": errors", doubtBound, "%d INDOUBT (at most %d a connection), %d other errors", inDoubt, most, errors-inDoubt)
+	measured.record(t, name+": errors", doubtBound, "%d INDOUBT (at most %d a connection), %d other errors", inDoubt, most, errors-inDoubt)
 	if k.planned {
-		results.record(t, name+": longest wait", "< 2 s", "median %s, max %s", millis(workload.Median(waits)), millis(slices.Max(waits)))
+		measured.record(t, name+": longest wait", "< 2 s", "median %s, max %s", millis(workload.Median(waits)), millis(slices.Max(waits)))
 	} else {
-		results.record(t, name+": Sentinel's own switch time", "-", "median %s, max %s", millis(workload.Median(sentinel)), millis(slices.Max(sentinel)))
-		results.record(t, name+": longest wait", "-", "median %s, max %s", millis(workload.Median(waits)), millis(slices.Max(waits)))
-		results.record(t, name+": longest wait minus Sentinel's time", "median <= 30 ms, max <= 100 ms", "median %s, max %s",
+		measured.record(t, name+": Sentinel's own switch time", "-", "median %s, max %s", millis(workload.Median(sentinel)), millis(slices.Max(sentinel)))
+		measured.record(t, name+": longest wait", "-", "median %s, max %s", millis(workload.Median(waits)), millis(slices.Max(waits)))
+		measured.record(t, name+": longest wait minus Sentinel's time", "median <= 30 ms, max <= 100 ms", "median %s, max %s",
 			millis(workload.Median(excess)), millis(slices.Max(excess)))
 		if m := workload.Median(excess); m > 30*time.Millisecond {
 			t.Errorf("clients waited %v (median) longer than Sentinel took, want at most 30 ms", m)
 		}
 	}
-	results.record(t, name+": PING on a fresh connection during the outage", "median < 5 ms, max < 50 ms + control",
+	measured.record(t, name+": PING on a fresh connection during the outage", "median < 5 ms, max < 50 ms + control",
 		"median %s, max %s (control, an idle Redis: max %s)", millis(workload.Median(medians)), millis(slowest), millis(control))
 	if m := workload.Median(medians); m >= 5*time.Millisecond {
 		t.Errorf("PING took %v (median), want under 5 ms", m)

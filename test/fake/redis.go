@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -74,23 +75,13 @@ func (r *Redis) BecomeReplica(master string) {
 // without fail, and get a copy of the data first. With none, replication ends.
 func (r *Redis) Replicas(slaves ...*Redis) {
 	r.data.Lock()
-	values, lists := map[string]string{}, map[string][]string{}
-	for k, v := range r.values {
-		values[k] = v
-	}
-	for k, v := range r.lists {
-		lists[k] = slices.Clone(v)
-	}
+	defer r.data.Unlock()
 	r.slaves = slices.Clone(slaves)
-	r.data.Unlock()
 	for _, s := range slaves {
-		s.data.Lock()
+		s.data.Lock() // after that of the master, as where writes go on to replicas
 		s.role, s.of, s.slaves = "slave", r.Addr(), nil
-		s.values, s.lists = map[string]string{}, map[string][]string{}
-		for k, v := range values {
-			s.values[k] = v
-		}
-		for k, v := range lists {
+		s.values, s.lists = maps.Clone(r.values), map[string][]string{}
+		for k, v := range r.lists {
 			s.lists[k] = slices.Clone(v)
 		}
 		s.data.Unlock()
@@ -209,32 +200,40 @@ func (r *Redis) answer(c *session, call Call) reply {
 	if out, done := r.handshake(c, call); done {
 		return out
 	}
-	if out := r.refusal(c, call); out != "" {
+	out, done := r.judge(c, call)
+	if !done {
+		return r.blpop(c, call)
+	}
+	return out
+}
+
+// judge refuses, queues or executes a command, as one step: a node that becomes a replica does so
+// before or after it. It is not done with a command that may block.
+func (r *Redis) judge(c *session, call Call) (out reply, done bool) {
+	r.data.Lock()
+	defer r.data.Unlock()
+	if out := r.refusalLocked(c, call); out != "" {
 		if c.state.multi && call.Args[0] != "EXEC" {
 			c.state.dirty = true
 		}
-		return out
+		return out, true
 	}
 	if c.state.multi {
 		switch call.Args[0] {
 		case "EXEC", "DISCARD", "MULTI", "WATCH", "QUIT":
 		default:
 			c.state.queue = append(c.state.queue, call)
-			return status("QUEUED")
+			return status("QUEUED"), true
 		}
 	}
 	if call.Args[0] == "BLPOP" {
-		return r.blpop(c, call)
+		return "", false
 	}
-	r.data.Lock()
-	defer r.data.Unlock()
-	return r.executeLocked(c, call)
+	return r.executeLocked(c, call), true
 }
 
-// refusal gives the error for a command that may not be executed now.
-func (r *Redis) refusal(c *session, call Call) reply {
-	r.data.Lock()
-	defer r.data.Unlock()
+// refusalLocked gives the error for a command that may not be executed now.
+func (r *Redis) refusalLocked(c *session, call Call) reply {
 	cmd := call.Args[0]
 	spec, known := commands[cmd]
 	switch {

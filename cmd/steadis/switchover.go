@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"steadis/config"
+	"steadis/proxy"
+	"steadis/proxy/admin"
+	"steadis/sentinel"
+)
+
+// Of the time for which commands may be held a switchover takes two thirds at most, so
+// that what then goes on as before does so in time; and no longer than HTTP waits.
+const switchoverMost = 20 * time.Second
+
+// switchover is the action behind POST /api/switchover.
+func switchover(c *config.Config, server *proxy.Server, watcher *sentinel.Watcher) admin.Action {
+	limit := min(c.Hold*2/3, switchoverMost)
+	return func(ctx context.Context) (any, error) {
+		// Who has asked may go away; half of it must not.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
+		return watcher.Switchover(ctx, server.Drained)
+	}
+}
+
+func newSwitchoverCommand(e *env) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "switchover",
+		Short: "Have a running steadis make another node the master, without losing a write",
+		Long: "Asks the steadis on this machine, over its admin server and with admin_token, for a planned\n" +
+			"switchover: it holds its clients' commands, waits until every replica that Sentinel may choose has\n" +
+			"all that the master has, asks for SENTINEL FAILOVER, and goes on at the new master. If that\n" +
+			"fails, everything goes on as before. Ends with 0 only if another node is the master now. Takes the same\n" +
+			"flags, variables and file as serve; only admin and admin_token matter.\n" +
+			"Clients of other steadis, and those that bypass it, are stopped too if fence is true.",
+	}
+	addConfigFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
+	cmd.RunE = runs(func(cmd *cobra.Command, _ []string) error {
+		loaded, err := e.loadConfig(cmd, false)
+		if err != nil {
+			return err
+		}
+		switch {
+		case loaded.Admin == "":
+			return &exitError{code: exitUsage, err: errors.New("admin is empty, so there is no admin server to ask; set it, as for serve")}
+		case loaded.RevealAdminToken() == "":
+			return &exitError{code: exitUsage, err: errors.New("admin_token is not set; give steadis serve and this command the same one, for example in STEADIS_ADMIN_TOKEN")}
+		}
+		done, raw, err := askSwitchover(cmd.Context(), &loaded.Config)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			_, err = e.stdout.Write(raw)
+			return err
+		}
+		_, err = fmt.Fprintf(e.stdout, "%s is the master now, in place of %s (epoch %d).\nCommands waited %d ms: %d ms until the old master had answered all, %d ms for its replicas, the rest for Sentinel.\n",
+			done.To, done.From, done.Epoch, done.HeldMS, done.DrainMS, done.CatchUpMS)
+		return err
+	})
+	return cmd
+}
+
+// askSwitchover asks the admin server that c names.
+func askSwitchover(ctx context.Context, c *config.Config) (done sentinel.Switchover, raw []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, switchoverMost+healthTimeout)
+	defer cancel()
+	_, body, err := postAdmin(ctx, c.Admin, "/api/switchover", c.RevealAdminToken())
+	if err != nil {
+		return done, nil, err
+	}
+	reply := admin.ActionReply{Result: &done}
+	if err := json.Unmarshal(body, &reply); err != nil {
+		return done, nil, fmt.Errorf("the admin server on %s answered something else: %q", c.Admin, body[:min(len(body), 200)])
+	}
+	if reply.Error != "" {
+		return done, nil, errors.New(reply.Error)
+	}
+	return done, body, nil
+}

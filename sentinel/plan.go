@@ -1,0 +1,53 @@
+package sentinel
+
+import "time"
+
+// Holds that nobody's failover is the reason for: a switchover that an operator has asked
+// for, and the loss of the majority.
+
+// plan is a switchover that has been asked for and that Sentinel has not begun. While it
+// stands commands are held, so that the replicas can catch up.
+type plan struct {
+	until time.Time // a plan that is forgotten must not hold for good
+}
+
+// minorityFor is how long the majority must have been out of reach before commands are
+// held for that (Options.HoldWithoutMajority). A Sentinel that does not answer is known
+// only after Options.Timeout, and that one restarts is no reason.
+const minorityFor = 250 * time.Millisecond
+
+func (s *state) onPlanned(in planned) {
+	if s.generation == in.generation && s.hold == nil {
+		s.plan = &plan{until: in.until}
+	}
+}
+
+// updatePlan ends a plan whose time is over, or that a Sentinel has taken over: from
+// then on its claim is what counts.
+func (s *state) updatePlan(now time.Time) {
+	if s.plan != nil && (!now.Before(s.plan.until) || len(s.claimants()) > 0) {
+		s.plan = nil
+	}
+}
+
+// updateMinority notes since when fewer than a majority of the configured Sentinels
+// answers.
+func (s *state) updateMinority(now time.Time) {
+	up := 0
+	for _, m := range s.configured() {
+		if m.up {
+			up++
+		}
+	}
+	switch {
+	case up >= majority(len(s.configured())):
+		s.minoritySince = time.Time{}
+	case s.minoritySince.IsZero():
+		s.minoritySince = now
+	}
+}
+
+// outvoted says whether commands are to be held for want of a majority.
+func (s *state) outvoted(now time.Time) bool {
+	return s.minorityHolds && !s.minoritySince.IsZero() && now.Sub(s.minoritySince) >= minorityFor
+}
