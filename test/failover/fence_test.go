@@ -47,6 +47,6 @@ func TestFence(t *testing.T) {
 	if without.Lost < 100 || with.Lost > without.Lost/10 {
 		t.Errorf("lost without a fence: %v\nwith one: %v", without, with)
 	}
-	results.record(t, "SENTINEL FAILOVER, writers that bypass steadis, with `fence: true`", "a tenth of what is lost without it",
+	measured.record(t, "SENTINEL FAILOVER, writers that bypass steadis, with `fence: true`", "a tenth of what is lost without it",
 		"%d of %d acknowledged lost; without %d of %d", with.Lost, with.Acknowledged, without.Lost, without.Acknowledged)
 }

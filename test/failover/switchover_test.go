@@ -93,7 +93,7 @@ func TestSwitchover(t *testing.T) {
 		longest = max(longest, audit.LongestWait)
 		caughtUp = max(caughtUp, time.Duration(done.CatchUpMS)*time.Millisecond)
 	}
-	results.record(t, "switchover with both replicas up to 1 s behind, 8 writers x 50 in flight", "0 lost, 0 doubled, 0 errors, 0 dropped",
+	measured.record(t, "switchover with both replicas up to 1 s behind, 8 writers x 50 in flight", "0 lost, 0 doubled, 0 errors, 0 dropped",
 		"%d rounds, %d acknowledged: 0 lost, 0 doubled, 0 errors, 0 dropped; waited for replicas at most %s; longest wait of a client %s",
 		rounds(t), acknowledged, millis(caughtUp), millis(longest))
 }
