@@ -40,11 +40,15 @@ func (c *clientConn) Read(p []byte) (int, error) {
 
 // unfold puts the command that cmd stands for in its place, if that is a large one
 // which the guard has kept from redcon. It returns false if the connection has been
-// closed: then cmd, and whatever follows it, is nothing to run.
+// closed: then cmd, and whatever follows it, is nothing to run. A body is the session's,
+// with the next command that it is given.
 func (c *clientConn) unfold(cmd *redcon.Command) bool {
-	raw, args, large := c.TakeLarge(cmd.Args)
+	raw, args, body, large := c.TakeLarge(cmd.Args)
 	if large {
 		cmd.Raw, cmd.Args = raw, args
+	}
+	if body != nil {
+		c.session.takeBody(body)
 	}
 	return !large || raw != nil
 }

@@ -88,6 +88,8 @@ func (s *Session) pass(r *request) bool {
 // picked for a link, or answered here. False: it must wait for what is in flight.
 func (s *Session) advance(r *request) bool {
 	switch {
+	case r.body != nil:
+		return s.advanceBody(r)
 	case r.info.Verb == command.HTTP:
 		// An attack through a browser: Redis closes without a word (server.c
 		// securityWarningCommand), and would close the shared connection.

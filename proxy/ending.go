@@ -66,6 +66,7 @@ func (s *Session) dropUnsent() {
 		r := s.queue.PopBack()
 		s.leave(r, s.server.hold.Drop)
 		s.letGo(r)
+		r.dropBody()
 		s.bytes -= int(r.size)
 	}
 	s.next = min(s.next, first)
@@ -103,6 +104,7 @@ func (s *Session) bury() {
 		r := *s.queue.At(i)
 		s.leave(r, s.server.hold.Drop)
 		s.letGo(r)
+		r.dropBody()
 	}
 	s.queue = ring.Ring[*request]{}
 	s.next = 0

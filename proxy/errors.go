@@ -51,6 +51,16 @@ const (
 	errExecAbort   = "-EXECABORT Transaction discarded because of previous errors.\r\n"
 )
 
+// errBodyLost answers a command whose large argument was on its way when the master was
+// lost: it is not kept, so it cannot be sent again.
+func errBodyLost(doubt bool) []byte {
+	if doubt {
+		return []byte(errInDoubt)
+	}
+	return []byte("-LOADING steadis: the connection to the master was lost while a large value was being sent to it; the command " +
+		"was not run; send it again\r\n")
+}
+
 // errUnconfirmed answers a command that has run and that too few replicas have.
 func errUnconfirmed(d Durable, why string) []byte {
 	return fmt.Appendf(nil, "-UNCONFIRMED steadis: the command ran, but not as many replicas as durable.replicas (%d) confirmed it: %s; "+

@@ -130,6 +130,9 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	case doubt && s.server.o.InDoubt == InDoubtError:
 		s.conclude(r, []byte(errInDoubt))
 		return
+	case r.bodyLost():
+		s.conclude(r, errBodyLost(doubt))
+		return
 	case r.tries >= maxTries:
 		s.refused(r, []byte(errRefusedAgain))
 		s.pass(r)

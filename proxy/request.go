@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"steadis/proxy/command"
+	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
 
@@ -94,7 +95,8 @@ type rare struct {
 	lossAt    time.Time         // of the first of its losses in a row
 	lossIn    uint64            // under which generation
 	lastLoss  time.Time
-	cursor    []byte // of a scan: as the client sent it
+	cursor    []byte     // of a scan: as the client sent it
+	body      *resp.Body // its last argument, if that is too large to be kept
 }
 
 var plainRequest rare

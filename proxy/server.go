@@ -202,7 +202,9 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 		return nil
 	}
 	s.metrics.clientsTotal.Inc()
-	guard := resp.NewGuard(borrowed{nc}, resp.Limits{MaxBulk: s.o.Limits.Bulk, Budget: s.budget})
+	guard := resp.NewGuard(borrowed{nc}, resp.Limits{
+		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams,
+	})
 	return &clientConn{Guard: guard, session: sess}
 }
 

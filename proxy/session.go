@@ -9,6 +9,7 @@ import (
 
 	"steadis/proxy/command"
 	"steadis/proxy/hold"
+	"steadis/proxy/resp"
 	"steadis/proxy/ring"
 	"steadis/proxy/upstream"
 )
@@ -69,6 +70,8 @@ type Session struct {
 	face       face
 	name       string
 
+	body *resp.Body // of the batch's last command; only submit's goroutine has it
+
 	void  bool // of the batch at hand a MULTI was refused: what it should have held is, too
 	ended bool // redcon reads no more
 	gone  bool // the client hung up: nothing that waits for it may run
@@ -92,6 +95,7 @@ func (s *Session) submit(first redcon.Command, rest []redcon.Command) {
 	for _, cmd := range rest {
 		s.enqueue(cmd)
 	}
+	s.addBody()
 	if t := s.server.turns; t != nil && s.server.live.Load() > 1 {
 		t.take(s)
 	} else {
@@ -233,6 +237,7 @@ func (s *Session) answerReady() {
 // pop removes the first request, which has been answered.
 func (s *Session) pop() {
 	r := s.queue.Pop()
+	r.dropBody()
 	s.leave(r, s.server.hold.Release)
 	if s.next > 0 {
 		s.next--

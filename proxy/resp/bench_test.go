@@ -114,7 +114,7 @@ func BenchmarkGuardLongCommand(b *testing.B) {
 				if err != nil || len(cmds) != 1 {
 					b.Fatal(err)
 				}
-				if _, args, _ := g.TakeLarge(cmds[0].Args); len(args) != 100000 {
+				if _, args, _, _ := g.TakeLarge(cmds[0].Args); len(args) != 100000 {
 					b.Fatal(len(args))
 				}
 			}

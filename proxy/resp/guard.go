@@ -17,15 +17,18 @@ import (
 // is reserved for sizes that were only announced.
 //
 // Large commands go around redcon, which copies them two or three times and never
-// gives the memory back: Read hands out a placeholder, and TakeLarge the command.
+// gives the memory back: Read hands out a placeholder, and TakeLarge the command. Of one
+// that is larger still the last argument is not kept at all: it comes as a Body, and the
+// next Read waits until that has been read.
 //
 // Read and TakeLarge may be called by one goroutine at a time; all other methods
 // concurrently.
 type Guard struct {
 	net.Conn
 	unauth  atomic.Bool
-	partial atomic.Int64 // what Buffered says
-	use     atomic.Int32 // reading and closed bits: who gives the memory back
+	partial atomic.Int64         // what Buffered says
+	use     atomic.Int32         // reading and closed bits: who gives the memory back
+	body    atomic.Pointer[Body] // q.stream, for Close
 
 	// Owned by Read and TakeLarge, or by Close once neither is under way.
 	q       query
@@ -46,6 +49,7 @@ func NewGuard(conn net.Conn, limits Limits) *Guard {
 	g.q.limits = limits.orDefaults()
 	g.q.account.budget = limits.Budget
 	g.q.out.account, g.q.large.account = &g.q.account, &g.q.account
+	g.q.streams = g.body.Store
 	return g
 }
 
@@ -75,6 +79,9 @@ func (g *Guard) Write(p []byte) (int, error) {
 // Close closes the connection and gives the memory back.
 func (g *Guard) Close() error {
 	err := g.Conn.Close()
+	if b := g.body.Load(); b != nil {
+		b.w.CloseWithError(ErrBodyCut) // pump may wait for a reader
+	}
 	if g.use.Or(closed) == 0 {
 		g.free()
 	}
@@ -112,19 +119,27 @@ func (g *Guard) leave() {
 // handed out, in their order. placeholder says whether they stand for a command of
 // more than Limits.MaxInPlace bytes; then raw is that command, in canonical form,
 // and largeArgs are its arguments, which are parts of raw. Both are the caller's,
-// and no longer count in the Budget. They are nil if the Guard has been closed: the
+// and no longer count in the Budget. If the last argument has at least
+// Limits.StreamFrom bytes, raw may end before it, it is empty in largeArgs, and comes as body,
+// which must be read or closed. They are nil if the Guard has been closed: the
 // command is gone, and so is what follows it. Nothing but the lengths is looked at
 // for all other commands.
-func (g *Guard) TakeLarge(args [][]byte) (raw []byte, largeArgs [][]byte, placeholder bool) {
+func (g *Guard) TakeLarge(args [][]byte) (raw []byte, largeArgs [][]byte, body *Body, placeholder bool) {
 	if len(args) != 1 || len(args[0]) != len(placeholderArg) {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
 	if !g.use.CompareAndSwap(0, reading) {
-		return nil, nil, true
+		return nil, nil, nil, true
 	}
 	raw = g.q.large.take()
+	if g.q.stream != nil && len(g.q.large.whole) == 0 {
+		body = g.body.Load() // the last command that was handed out
+	}
 	g.leave()
-	return raw, SplitCommand(raw), true
+	if body != nil {
+		return raw, splitHead(raw), body, true
+	}
+	return raw, SplitCommand(raw), nil, true
 }
 
 // read is Read between its entry and its exit.
@@ -146,6 +161,10 @@ func (g *Guard) read(p []byte) (int, error) {
 		if err := g.readErr; err != nil {
 			g.readErr = nil
 			return 0, err
+		}
+		if g.q.phase == inBodyStream {
+			g.pump()
+			continue
 		}
 		if n := g.fill(p); n > 0 {
 			return n, nil
@@ -246,5 +265,8 @@ func (g *Guard) free() {
 	for g.q.large.take() != nil {
 	}
 	g.backlog = nil
+	if b := g.q.stream; b != nil {
+		b.w.CloseWithError(ErrBodyCut)
+	}
 	g.partial.Store(0)
 }

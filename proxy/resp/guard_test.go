@@ -29,7 +29,7 @@ func drain(g *Guard) (cmds [][]string, err error) {
 			if len(c.Raw) > max(int(g.q.limits.MaxInPlace), len(placeholder)) {
 				return cmds, fmt.Errorf("%d bytes are handed out in place", len(c.Raw))
 			}
-			if raw, whole, large := g.TakeLarge(c.Args); large {
+			if raw, whole, _, large := g.TakeLarge(c.Args); large {
 				if len(raw) <= int(g.q.limits.MaxInPlace) && len(raw) != len(placeholder) {
 					return cmds, fmt.Errorf("%d bytes are handed out aside", len(raw))
 				}

@@ -40,7 +40,7 @@ func TestLargeCommandsGoAround(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, c := range batch {
-				raw, args, large := g.TakeLarge(c.Args)
+				raw, args, _, large := g.TakeLarge(c.Args)
 				if large != (len(raw) > maxInPlace) || large && !bytes.Equal(raw, setOf(len(args[2]))) {
 					t.Fatalf("command %d: large %v, %d bytes", len(got), large, len(raw))
 				}
@@ -81,18 +81,18 @@ func TestLargeIsWaitedFor(t *testing.T) {
 	if most := int64(200<<10 - freeQuery + 100); used < most-200 || used > most {
 		t.Errorf("%d bytes of the budget are used", used)
 	}
-	raw, args, large := g.TakeLarge([][]byte{[]byte(placeholderArg)})
+	raw, args, _, large := g.TakeLarge([][]byte{[]byte(placeholderArg)})
 	if !large || !bytes.Equal(raw, setOf(200<<10)) || len(args) != 3 {
 		t.Errorf("%d bytes, %v", len(raw), large)
 	}
 	if used := budget.Used(); used != 0 {
 		t.Errorf("%d bytes of the budget are used", used)
 	}
-	if raw, _, large := g.TakeLarge([][]byte{[]byte(placeholderArg)}); raw != nil || !large {
+	if raw, _, _, large := g.TakeLarge([][]byte{[]byte(placeholderArg)}); raw != nil || !large {
 		t.Error("another command is taken that nobody sent")
 	}
 	for _, args := range [][][]byte{nil, {[]byte("PING")}, {[]byte(placeholderArg), nil}} {
-		if _, _, large := g.TakeLarge(args); large {
+		if _, _, _, large := g.TakeLarge(args); large {
 			t.Errorf("%q stands for a large command", args)
 		}
 	}
@@ -172,7 +172,7 @@ func TestLargeAndClose(t *testing.T) {
 					return
 				}
 				for _, c := range batch {
-					raw, args, large := g.TakeLarge(c.Args)
+					raw, args, _, large := g.TakeLarge(c.Args)
 					if !large || raw != nil && len(args) != 3 {
 						t.Errorf("%v, %q", large, args)
 					}
@@ -182,7 +182,7 @@ func TestLargeAndClose(t *testing.T) {
 		<-half
 		_ = g.Close()
 		<-ended
-		if raw, _, large := g.TakeLarge([][]byte{[]byte(placeholderArg)}); raw != nil || !large {
+		if raw, _, _, large := g.TakeLarge([][]byte{[]byte(placeholderArg)}); raw != nil || !large {
 			t.Error("a command is taken from a closed Guard")
 		}
 		_ = client.Close()

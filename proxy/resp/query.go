@@ -9,14 +9,16 @@ import (
 type phase uint8
 
 const (
-	atStart  phase = iota // the first byte of a command
-	inMbulk               // a multibulk header, before its '\r'
-	endMbulk              // the byte after that '\r'
-	inBulk                // a bulk header, before its '\r'
-	endBulk               // the byte after that '\r'
-	inBody                // an argument
-	endBody               // the two bytes after an argument
-	inInline              // an inline command, before its '\n'
+	atStart       phase = iota // the first byte of a command
+	inMbulk                    // a multibulk header, before its '\r'
+	endMbulk                   // the byte after that '\r'
+	inBulk                     // a bulk header, before its '\r'
+	endBulk                    // the byte after that '\r'
+	inBody                     // an argument
+	endBody                    // the two bytes after an argument
+	inInline                   // an inline command, before its '\n'
+	inBodyStream               // an argument that is handed on as it arrives
+	endBodyStream              // the two bytes after it
 )
 
 // event is why feed stopped.
@@ -53,6 +55,9 @@ type query struct {
 	begun  int                 // arguments of the command that have begun
 	body   int64               // bytes still to come of the argument under way
 	line   []byte              // the inline command under way
+
+	stream  *Body       // of inBodyStream
+	streams func(*Body) // told of it
 }
 
 // partial returns how many bytes of an unfinished command have come.
@@ -63,7 +68,7 @@ func (q *query) partial() int64 {
 		n++
 	case endBody:
 		n += int64(q.ends)
-	case atStart, inMbulk, inBulk, inBody, inInline:
+	case atStart, inMbulk, inBulk, inBody, inInline, inBodyStream, endBodyStream:
 	}
 	return n
 }
@@ -101,6 +106,16 @@ func (q *query) feed(b []byte, unauth, prior bool) (used int, e event, fault *Pr
 			e, fault = q.endBody()
 		case inInline:
 			i, e, fault = q.readInline(b, i)
+		case inBodyStream: // what has come with the header
+			n := int(min(q.body, int64(len(b)-i)))
+			q.stream.early = append(q.stream.early, b[i:i+n]...)
+			q.body -= int64(n)
+			return i + n, needMore, nil
+		case endBodyStream:
+			i++
+			if q.ends++; q.ends == 2 {
+				q.begin(atStart)
+			}
 		}
 		if fault != nil {
 			return i, gotFault, fault
@@ -187,10 +202,32 @@ func (q *query) endBulk(unauth, prior bool) (event, *ProtocolError) {
 		return needMore, q.putHeader(endBody)
 	}
 	fault := q.putHeader(inBody)
+	if fault == nil && q.mayStream(n) {
+		return q.beginStream()
+	}
 	if fault == nil && q.size()+n > q.limits.MaxInPlace {
 		fault = q.spill()
 	}
 	return needMore, fault
+}
+
+// mayStream says whether the argument of n bytes under way is to be handed on as it
+// arrives: it is the last one, large, and its command allows it.
+func (q *query) mayStream(n int64) bool {
+	l := &q.limits
+	if l.StreamFrom == 0 || n < l.StreamFrom || q.args != 1 || q.begun < 2 || q.spill() != nil {
+		return false
+	}
+	return l.Streams(splitHead(q.large.raw))
+}
+
+// beginStream makes the command under way a whole one, but for its last argument.
+func (q *query) beginStream() (event, *ProtocolError) {
+	q.stream = newBody()
+	q.streams(q.stream)
+	e, fault := q.end()
+	q.phase = inBodyStream
+	return e, fault
 }
 
 // gotBody counts n bytes of the argument under way.

@@ -25,7 +25,13 @@ func AppendCommandBytes(dst []byte, args ...[]byte) []byte {
 // SplitCommand returns the arguments of raw, which is one whole command in
 // canonical form, as the Guard hands it out. They are parts of raw. It returns nil
 // if raw is anything else.
-func SplitCommand(raw []byte) [][]byte {
+func SplitCommand(raw []byte) [][]byte { return split(raw, false) }
+
+// splitHead is SplitCommand for one that ends before the body of its last argument, which
+// is empty in the result.
+func splitHead(raw []byte) [][]byte { return split(raw, true) }
+
+func split(raw []byte, head bool) [][]byte {
 	if len(raw) == 0 || raw[0] != '*' {
 		return nil
 	}
@@ -34,11 +40,14 @@ func SplitCommand(raw []byte) [][]byte {
 		return nil
 	}
 	args := make([][]byte, 0, count)
-	for range count {
+	for k := range count {
 		if i >= len(raw) || raw[i] != '$' {
 			return nil
 		}
 		n, body := canonicalNumber(raw, i+1)
+		if head && k == count-1 && body == len(raw) {
+			return append(args, []byte{})
+		}
 		if body == 0 || n > len(raw)-body-2 {
 			return nil
 		}

@@ -1,6 +1,9 @@
 package upstream
 
-import "errors"
+import (
+	"errors"
+	"io"
+)
 
 // Fate is what is known of a call whose reply will not come.
 type Fate uint8
@@ -62,6 +65,15 @@ type Call interface {
 // in it. All other pushes go to the link's owner.
 type PushTaker interface {
 	TakesPush(frame []byte) bool
+}
+
+// Streamer is a Call whose wire bytes may go on behind those of AppendWire.
+type Streamer interface {
+	// Stream returns what follows, or nil. It is read by the connection's writer until
+	// io.EOF; any other error ends the connection. Close is called when the connection has
+	// ended, at the same time as Read, which must then return. Such a call must be the last
+	// one of its Send, on a connection of a pinned link, with no other Send before its reply.
+	Stream() io.ReadCloser
 }
 
 // Owner is who stands behind calls, a client.

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"errors"
+	"io"
 	"math"
 	"net"
 	"sync"
@@ -78,11 +79,15 @@ type Conn struct {
 	multi    bool             // behind all that is queued, a MULTI is open
 	multiWas bool             // the same, behind all that was handed to the network
 
-	withheld    []withheldFrame // in the order of the wire, before those in flight
-	uncovered   Stake           // of what is pending, with no barrier behind it
-	barriers    int             // that the network has: nothing else is sent meanwhile
-	newBarriers int             // that wait with what is pending
-	cause       error           // why it was closed, if that is neither Close nor the peer's doing
+	withheld  []withheldFrame // in the order of the wire, before those in flight
+	stream    io.ReadCloser   // what follows behind pending
+	written   io.ReadCloser   // what is being written
+	streaming Call            // whose stream it is; nil once all of it was written
+
+	uncovered   Stake // of what is pending, with no barrier behind it
+	barriers    int   // that the network has: nothing else is sent meanwhile
+	newBarriers int   // that wait with what is pending
+	cause       error // why it was closed, if that is neither Close nor the peer's doing
 
 	seen  uint64    // progress when stalled last looked
 	quiet time.Time // since when stalled has seen calls wait and no progress
@@ -149,6 +154,11 @@ func (c *Conn) Send(calls []Call) error {
 		c.pending = call.AppendWire(c.pending)
 		size := int32(min(len(c.pending)-before, hugeCall))
 		c.inflight.Push(entry{call: call, left: int32(call.Frames()), size: size})
+		if s, ok := call.(Streamer); ok && c.private {
+			if stream := s.Stream(); stream != nil {
+				c.stream, c.streaming = stream, call
+			}
+		}
 	}
 	c.unsent += len(calls)
 	wake := !c.writing
@@ -311,6 +321,9 @@ func (c *Conn) takeUnsentLocked() []Call {
 	c.unsent = 0
 	c.pending = c.pending[:0]
 	c.uncovered, c.newBarriers, c.multi = 0, 0, c.multiWas
+	if len(back) > 0 && c.stream != nil {
+		c.stream, c.streaming = nil, nil
+	}
 	return back
 }
 
@@ -338,7 +351,7 @@ func (c *Conn) end(err error) {
 		sent[i] = c.inflight.Pop().call
 	}
 	c.pending, c.spare = nil, nil
-	withheld := c.withheld
+	withheld, half := c.withheld, c.streaming
 	c.withheld = nil
 	fate := InDoubt
 	if c.demoted {
@@ -360,8 +373,8 @@ func (c *Conn) end(err error) {
 	}
 	for i, call := range append(sent, unsent...) {
 		f := fate
-		if i >= len(sent) {
-			f = NotSent
+		if i >= len(sent) || call == half {
+			f = NotSent // not all of it
 		}
 		if o := call.Lost(f); o != nil {
 			dirty = append(dirty, o)

@@ -229,7 +229,7 @@ func TestConnClosedBeforeItWrote(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Close()
-		if buf := c.takePending(); buf != nil {
+		if buf, _ := c.takePending(); buf != nil {
 			t.Errorf("%q is taken to be written on a closed connection", buf)
 		}
 		var wg sync.WaitGroup

@@ -17,6 +17,7 @@ func (c *Conn) readLoop(wg *sync.WaitGroup, size int) {
 	err := c.readFrames(size)
 	c.Close()
 	close(c.done)
+	c.haltStream()
 	<-c.wrote // only now it is certain what was handed to the network
 	c.end(err)
 }

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"io"
 	"runtime"
 	"sync"
 )
@@ -30,7 +31,7 @@ func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 				// on a command.
 				runtime.Gosched()
 			}
-			buf := c.takePending()
+			buf, stream := c.takePending()
 			if buf == nil {
 				break
 			}
@@ -40,7 +41,54 @@ func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 				return
 			}
 			c.giveBack(buf)
+			if err := c.writeStream(stream); err != nil {
+				c.fail(err)
+				return
+			}
 		}
+	}
+}
+
+// streamPieces are what streams are written with.
+var streamPieces = sync.Pool{New: func() any { p := make([]byte, 64<<10); return &p }}
+
+// writeStream writes what follows behind the bytes that were just written, if anything
+// does, at the pace at which it comes.
+func (c *Conn) writeStream(stream io.ReadCloser) error {
+	if stream == nil {
+		return nil
+	}
+	piece := streamPieces.Get().(*[]byte)
+	defer streamPieces.Put(piece)
+	for {
+		n, err := stream.Read(*piece)
+		if n > 0 {
+			if _, err := c.nc.Write((*piece)[:n]); err != nil {
+				return err
+			}
+			c.progress.Add(1)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.streaming, c.written = nil, nil
+	c.mu.Unlock()
+	return nil
+}
+
+// haltStream has writeStream end, which may wait for the client's next piece. The
+// connection is closed.
+func (c *Conn) haltStream() {
+	c.mu.Lock()
+	stream := c.written
+	c.mu.Unlock()
+	if stream != nil {
+		stream.Close()
 	}
 }
 
@@ -71,25 +119,28 @@ func (c *Conn) notWritten(rest int) {
 	}
 }
 
-// takePending takes the bytes to write; nil says that writeLoop may sleep. A
+// takePending takes the bytes to write, and what is to follow; nil says that writeLoop may sleep. A
 // connection that is closed writes nothing more: what waits was not sent.
-func (c *Conn) takePending() []byte {
+func (c *Conn) takePending() (buf []byte, stream io.ReadCloser) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case len(c.pending) == 0 || c.state == closed:
+	case len(c.pending) == 0 && (c.uncovered == 0 || c.multi) || c.state == closed:
 		c.writing = false
-		return nil
+		return nil, nil
 	case c.partial || c.barriers > 0:
 		c.parked = true // still writing, for Send: setPartial or passed brings the token
-		return nil
+		return nil, nil
 	}
-	c.coverLocked()
+	if c.stream == nil { // else the barrier's place is behind the stream
+		c.coverLocked()
+	}
 	c.barriers, c.newBarriers, c.multiWas = c.newBarriers, 0, c.multi
-	buf := c.pending
+	buf, stream = c.pending, c.stream
+	c.stream, c.written = nil, stream
 	c.pending, c.spare = c.spare, nil
 	c.unsent = 0
-	return buf
+	return buf, stream
 }
 
 func (c *Conn) giveBack(buf []byte) {

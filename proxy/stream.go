@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"io"
+	"net"
+	"strings"
+	"sync"
+
+	"steadis/proxy/command"
+	"steadis/proxy/resp"
+	"steadis/proxy/upstream"
+)
+
+// Values that are too large to be kept.
+//
+// An argument of at least streamFrom bytes, the last of its command, is not read into
+// memory: it goes from the client's connection to a private one of the master's in
+// pieces (resp.Body), which nobody else waits behind. Once its first byte was taken it
+// cannot be sent again: if the master is lost before the last one, the command has certainly not
+// run, and the client is told so (errBodyLost).
+//
+// A reply of at least streamFrom bytes that comes on a private connection goes to the
+// client in parts, at the pace at which it reads. On a shared connection others would wait
+// for that: there the rest of it is dropped, and the command, if it may run twice, is sent
+// again over a private one. Its key is remembered, so that this happens once.
+
+// streamFrom is the size from which a value is not kept, in bytes.
+const streamFrom = 4 << 20
+
+// errorBodyLost and the other replies stand in errors.go.
+
+// streams says whether the last argument of a command may be handed on as it arrives:
+// nothing here has to look at it.
+func (s *Server) streams(args [][]byte) bool {
+	info := s.table.Load().Lookup(args)
+	if info.Class != command.Read && info.Class != command.Write || info.NoData || info.Cursor > 0 {
+		return false
+	}
+	switch info.Verb {
+	case command.VerbNone, command.Publish, command.SPublish:
+		return true
+	case command.Eval, command.EvalSha, command.FCall, command.EvalRO, command.EvalShaRO, command.FCallRO:
+		return len(args) > 3 // an argument of the script, not the script
+	}
+	return false
+}
+
+// takeBody takes what belongs to the last command of the batch that is about to be
+// submitted. It is called by the goroutine that submits.
+func (s *Session) takeBody(b *resp.Body) { s.body = b }
+
+// Stream implements upstream.Streamer.
+func (r *request) Stream() io.ReadCloser {
+	if r.body == nil {
+		return nil
+	}
+	b := &bodyStream{body: r.body}
+	b.all = io.MultiReader(r.body, strings.NewReader("\r\n"))
+	return b
+}
+
+// bodyStream is one attempt to send a body. If it is given up before the first byte
+// was taken, another one can be made.
+type bodyStream struct {
+	body *resp.Body
+	all  io.Reader
+
+	// mu orders the first Read and Close. No I/O under it.
+	mu    sync.Mutex
+	begun bool
+	over  bool
+}
+
+// Read implements io.Reader.
+func (b *bodyStream) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	if b.over {
+		b.mu.Unlock()
+		return 0, net.ErrClosed
+	}
+	b.begun = true
+	b.mu.Unlock()
+	return b.all.Read(p)
+}
+
+// Close implements io.Closer.
+func (b *bodyStream) Close() error {
+	b.mu.Lock()
+	begun := b.begun
+	b.over = true
+	b.mu.Unlock()
+	if begun {
+		b.body.Close()
+	}
+	return nil
+}
+
+// advanceBody sends a command that has a body, alone, on the private connection.
+func (s *Session) advanceBody(r *request) bool {
+	if !s.first(r) {
+		return false
+	}
+	if s.tx != nil && s.tx.multi {
+		s.tx.over = true // it cannot be queued again on another master
+		if !s.pickQueued(r) {
+			return false
+		}
+		s.barrier = r
+		return true
+	}
+	return s.pickAlone(r)
+}
+
+// bodyLost says whether r cannot be sent again because its body has been read. Whether it has
+// run is then as fate says.
+func (r *request) bodyLost() bool { return r.body != nil && r.body.Begun() }
+
+// dropBody says that r's body is not wanted any more: the request leaves the queue.
+func (r *request) dropBody() {
+	if r.body != nil {
+		r.body.Close()
+	}
+}
+
+var _ upstream.Streamer = (*request)(nil)
+
+// addBody gives the last command of the batch its body. s.mu must be held.
+func (s *Session) addBody() {
+	b := s.body
+	if b == nil {
+		return
+	}
+	s.body = nil
+	if n := s.queue.Len(); n > 0 && !s.dead {
+		if r := *s.queue.At(n - 1); r.state == unsent && r.copies == 1 {
+			r.own().body = b
+			return
+		}
+	}
+	b.Close() // it was refused
+}
