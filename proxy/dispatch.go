@@ -143,7 +143,7 @@ func runsNever(r *request) bool {
 // pickHome picks r for the session's private connection if it has one, else for the
 // shared link.
 func (s *Session) pickHome(r *request) bool {
-	if s.pin != nil || r.info.Merged || r.losses >= aloneAfter || s.server.apart() {
+	if s.pin != nil || r.info.Merged || r.losses >= aloneAfter || s.server.apart() || r.bulky || s.server.bulky.has(r.args) {
 		// A module's command: what a reply of its own making does to the order of
 		// replies may only harm who asked for it.
 		return s.pickPinned(r)

@@ -38,6 +38,8 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		return s.soil()
 	case s.gone:
 		s.close()
+	case r.parted:
+		s.close() // the client has the beginning of a reply that will not end
 	case doubt && s.server.o.InDoubt == InDoubtClose, s.killsConnections(r, fate):
 		s.close()
 	default:

@@ -31,13 +31,16 @@ type output struct {
 	lately   int     // bytes that were written at one time last
 	behind   int64   // bytes that trickle has taken and not written yet
 	flushing bool
-	last     bool  // nothing comes after what is here: close when it is written
-	err      error // the client cannot be written to any more
+	last     bool      // nothing comes after what is here: close when it is written
+	err      error     // the client cannot be written to any more
+	room     sync.Cond // signalled when less waits for the client
 }
 
 // newOutput returns the output of nc.
 func newOutput(nc net.Conn, limit int64, spawn func(func())) *output {
-	return &output{nc: nc, try: tryWriter(nc), limit: limit, spawn: spawn}
+	o := &output{nc: nc, try: tryWriter(nc), limit: limit, spawn: spawn}
+	o.room.L = &o.mu
+	return o
 }
 
 // add queues b, copied. It returns false if the client had not read more than
@@ -76,6 +79,16 @@ func (o *output) roomLocked() bool {
 	return true
 }
 
+// awaitRoom waits until at most n bytes wait for the client, or until nothing will be
+// written any more.
+func (o *output) awaitRoom(n int64) {
+	o.mu.Lock()
+	for o.err == nil && !o.last && int64(len(o.buf))+o.behind > n {
+		o.room.Wait()
+	}
+	o.mu.Unlock()
+}
+
 // crowdShare is the share of the limit that may be unread before no more commands
 // are sent on the client's behalf.
 const crowdShare = 16
@@ -102,6 +115,7 @@ func (o *output) size() int64 {
 func (o *output) finish() {
 	o.mu.Lock()
 	o.last = true
+	o.room.Broadcast()
 	o.mu.Unlock()
 	o.nc.SetWriteDeadline(time.Now().Add(lastWords))
 }
@@ -119,6 +133,7 @@ func (o *output) abort() {
 	o.mu.Lock()
 	o.last = true
 	o.err = net.ErrClosed
+	o.room.Broadcast()
 	o.mu.Unlock()
 	o.nc.Close()
 }
@@ -205,6 +220,7 @@ func (o *output) wrote(b []byte, home *[]byte, err error) bool {
 	if err != nil {
 		o.err = err
 	}
+	o.room.Broadcast()
 	o.mu.Unlock()
 	if err != nil {
 		o.nc.Close() // the reading side notices and ends the session

@@ -97,6 +97,8 @@ type rare struct {
 	lastLoss  time.Time
 	cursor    []byte     // of a scan: as the client sent it
 	body      *resp.Body // its last argument, if that is too large to be kept
+	bulky     bool       // its reply is too large for a shared connection
+	parted    bool       // the client has a part of its reply
 }
 
 var plainRequest rare

@@ -29,6 +29,7 @@ type Server struct {
 	budget  *resp.Budget
 	metrics *metrics
 	scripts scripts
+	bulky   bulky
 	stops   apart
 	hubs    *fanout.Hubs
 	hellos  [2]atomic.Pointer[[]byte] // what the last master has answered to HELLO 2 and HELLO 3

@@ -271,13 +271,7 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if last {
-		s.flight--
-		if s.barrier == r {
-			s.barrier = nil
-		}
-		if runsScript(r) {
-			s.server.scriptDone()
-		}
+		s.answered(r)
 	}
 	s.meanReply += (len(frame) - s.meanReply) / 8
 	if s.dead {
@@ -285,6 +279,17 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	}
 	s.deal(r, frame, last)
 	return s.soil()
+}
+
+// answered notes that r is not in flight any more, as its reply has come.
+func (s *Session) answered(r *request) {
+	s.flight--
+	if s.barrier == r {
+		s.barrier = nil
+	}
+	if runsScript(r) {
+		s.server.scriptDone()
+	}
 }
 
 // deal takes a frame by what its request is for.

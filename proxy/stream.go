@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"hash/maphash"
 	"io"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
@@ -122,7 +124,110 @@ func (r *request) dropBody() {
 	}
 }
 
-var _ upstream.Streamer = (*request)(nil)
+// Large implements upstream.PartTaker.
+func (r *request) Large(private bool) upstream.Treatment { return r.s.large(r, private) }
+
+// Part implements upstream.PartTaker.
+func (r *request) Part(part []byte, last bool) upstream.Owner { return r.s.handOn(r, part, last) }
+
+// large says what is to become of a reply that is too large to be kept. It is an upstream
+// reader's, as handOn.
+func (s *Session) large(r *request, private bool) upstream.Treatment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data := r.role == roleCommand && r.info.Verb == command.VerbNone && !r.info.NoData
+	switch {
+	case s.dead && private:
+		return upstream.HandOn
+	case s.dead || !data:
+		return upstream.Keep
+	case private && !r.mute && *s.queue.At(0) == r:
+		return upstream.HandOn
+	case !private && r.info.Repeatable:
+		r.own().bulky = true
+		s.server.bulky.note(r.args)
+		return upstream.Drop
+	}
+	return upstream.Keep
+}
+
+// partsRoom is how much may wait for a client before the next part of a large reply is
+// read for it, in bytes.
+const partsRoom = 1 << 20
+
+// handOn gives a part of a large reply to the client, once that has read enough of the
+// former ones.
+func (s *Session) handOn(r *request, part []byte, last bool) upstream.Owner {
+	s.out.awaitRoom(partsRoom)
+	s.mu.Lock()
+	if last {
+		s.answered(r)
+	}
+	if s.dead {
+		s.mu.Unlock()
+		return nil
+	}
+	if last {
+		s.answer(r, part)
+		defer s.mu.Unlock()
+		return s.soil()
+	}
+	r.own().parted = true
+	s.say(r, part)
+	s.mu.Unlock()
+	s.out.flush()
+	return nil
+}
+
+// bulky remembers commands whose replies were too large for a shared connection, by
+// their names and keys. It may be used concurrently; the zero value is empty.
+type bulky struct {
+	some atomic.Bool // there are any
+
+	mu    sync.Mutex // guards known
+	known map[uint64]struct{}
+}
+
+// mostBulky bounds what is remembered; beyond it all is forgotten.
+const mostBulky = 4096
+
+var bulkySeed = maphash.MakeSeed()
+
+func hashCommand(args [][]byte) uint64 {
+	var h maphash.Hash
+	h.SetSeed(bulkySeed)
+	for _, arg := range args[:min(2, len(args))] {
+		h.Write(arg)
+		h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+func (b *bulky) note(args [][]byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known == nil || len(b.known) >= mostBulky {
+		b.known = make(map[uint64]struct{})
+	}
+	b.known[hashCommand(args)] = struct{}{}
+	b.some.Store(true)
+}
+
+// has says whether the command has been noted.
+func (b *bulky) has(args [][]byte) bool {
+	if !b.some.Load() {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.known[hashCommand(args)]
+	return ok
+}
+
+var (
+	_ upstream.Streamer  = (*request)(nil)
+	_ upstream.PartTaker = (*request)(nil)
+)
 
 // addBody gives the last command of the batch its body. s.mu must be held.
 func (s *Session) addBody() {

@@ -76,6 +76,32 @@ type Streamer interface {
 	Stream() io.ReadCloser
 }
 
+// Treatment is what becomes of a reply that is too large to be kept.
+type Treatment uint8
+
+const (
+	// Keep: it is kept all the same, until it is whole.
+	Keep Treatment = iota
+	// HandOn: it is handed on in parts as it comes (PartTaker.Part).
+	HandOn
+	// Drop: the rest is dropped, and the call NotSent: it is to be sent over another
+	// connection. This one takes no further calls.
+	Drop
+)
+
+// PartTaker is a Call whose reply need not be kept until it is whole.
+type PartTaker interface {
+	// Large is asked when LargeReply bytes of the reply have come and more are to come.
+	// private says that no other client's calls are on the connection.
+	Large(private bool) Treatment
+	// Part hands over the next part of the reply; last says that it ends there, and so
+	// does the call. It may wait for the client. The result is as Reply's.
+	Part(part []byte, last bool) Owner
+}
+
+// LargeReply is the size from which a reply need not be kept, in bytes.
+const LargeReply = 4 << 20
+
 // Owner is who stands behind calls, a client.
 type Owner interface {
 	// Settle is called once after a run of Reply and Lost that returned the

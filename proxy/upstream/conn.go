@@ -52,6 +52,7 @@ type Conn struct {
 	confirmed  func(error)              // told whether a barrier was passed
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
+	onLeave    func(*Conn)              // called when it takes no more calls because of a large reply; may be nil
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
 	done       chan struct{}            // closed when readLoop has read the last frame
 	wrote      chan struct{}            // closed when writeLoop has ended
@@ -223,7 +224,7 @@ func (c *Conn) Pause() { loseAll(c.pause(false), NotSent) }
 func (c *Conn) pause(trusted bool) []Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !trusted && (c.state == open || c.state == paused && c.pausedAt.IsZero()) {
+	if !trusted && (c.state == open || c.pausedAt.IsZero()) {
 		c.pausedAt = time.Now()
 	}
 	if c.state != open {
@@ -237,7 +238,12 @@ func (c *Conn) pause(trusted bool) []Call {
 func (c *Conn) Resume() {
 	c.mu.Lock()
 	if c.state != paused {
+		left := c.state == draining && len(c.withheld) > 0 // nothing more can be asked
+		c.pausedAt = time.Time{}
 		c.mu.Unlock()
+		if left {
+			c.Close()
+		}
 		return
 	}
 	c.state, c.pausedAt = open, time.Time{}
@@ -275,7 +281,10 @@ func (c *Conn) fail(cause error) {
 
 func (c *Conn) closeLocked(cause error) {
 	if c.state != closed {
-		c.state, c.cause = closed, cause
+		c.state = closed
+		if c.cause == nil {
+			c.cause = cause
+		}
 	}
 }
 

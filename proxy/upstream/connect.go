@@ -75,7 +75,7 @@ func (l *Link) standsLocked(gate *Gate) bool {
 
 func (l *Link) newConn(g greeted, gate *Gate) *Conn {
 	c := newConn(g, gate.Origin, l.push, l.connEnded)
-	c.private = l.pinned
+	c.private, c.onLeave = l.pinned, l.leave
 	c.durable, c.publish, c.confirmed = l.pool.o.Durable, !l.pool.waitCoversAll.Load(), l.pool.o.Confirmed
 	return c
 }
@@ -141,9 +141,25 @@ func (l *Link) expireLate() {
 	l.tell(late, Expired, nil)
 }
 
+// leave is a connection's word that it is left to a large reply: the link gets another
+// one. What is in flight there is still the link's to pause, to retire and to close.
+func (l *Link) leave(c *Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn.Load() != c {
+		return // it has been given up meanwhile
+	}
+	l.conn.Store(nil)
+	l.leaving = append(l.leaving, c)
+	if len(l.waiters) > 0 || l.keep || !l.pinned {
+		l.connectLocked()
+	}
+}
+
 // connEnded is the connection's word that it is over.
 func (l *Link) connEnded(c *Conn, err error) {
 	l.mu.Lock()
+	l.leaving = slices.DeleteFunc(l.leaving, func(x *Conn) bool { return x == c })
 	if l.conn.Load() == c {
 		l.conn.Store(nil)
 		if len(l.waiters) > 0 || l.keep {

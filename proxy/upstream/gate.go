@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -141,8 +142,8 @@ func (p *Pool) Alive(now time.Time) {
 func (l *Link) pause(trusted bool) {
 	var back []Call
 	l.mu.Lock()
-	if c := l.conn.Load(); c != nil {
-		back = c.pause(trusted)
+	for _, c := range l.connsLocked() {
+		back = append(back, c.pause(trusted)...)
 	}
 	l.mu.Unlock()
 	loseAll(back, NotSent)
@@ -151,22 +152,19 @@ func (l *Link) pause(trusted bool) {
 // retire closes a connection that was not made under generation.
 func (l *Link) retire(generation uint64) {
 	l.mu.Lock()
-	c := l.retireLocked(generation)
+	conns := l.retireLocked(generation)
 	l.mu.Unlock()
-	if c != nil {
-		c.Close()
-	}
+	closeAll(conns)
 }
 
-// retireLocked takes out a connection that was not made under generation, to be
+// retireLocked takes out connections that were not made under generation, to be
 // closed.
-func (l *Link) retireLocked(generation uint64) *Conn {
-	c := l.conn.Load()
-	if c == nil || c.origin.Generation == generation {
-		return nil
+func (l *Link) retireLocked(generation uint64) []*Conn {
+	conns := slices.DeleteFunc(l.connsLocked(), func(c *Conn) bool { return c.origin.Generation == generation })
+	if c := l.conn.Load(); slices.Contains(conns, c) {
+		l.conn.Store(nil)
 	}
-	l.conn.Store(nil)
-	return c
+	return conns
 }
 
 // wake resumes the connection or makes one, and lets those who wait go on: the
@@ -175,6 +173,9 @@ func (l *Link) wake(generation uint64) {
 	var waiters []Waiter
 	l.mu.Lock()
 	old := l.retireLocked(generation)
+	for _, c := range l.leaving {
+		c.Resume()
+	}
 	switch c := l.conn.Load(); {
 	case c != nil:
 		c.Resume()
@@ -185,9 +186,7 @@ func (l *Link) wake(generation uint64) {
 		l.connectLocked()
 	}
 	l.mu.Unlock()
-	if old != nil {
-		old.Close()
-	}
+	closeAll(old)
 	l.tell(waiters, Ready, nil)
 }
 
@@ -195,11 +194,10 @@ func (l *Link) wake(generation uint64) {
 // time, and refuses those who wait.
 func (l *Link) expire() {
 	l.mu.Lock()
-	c := l.conn.Swap(nil)
+	conns := l.connsLocked()
+	l.conn.Store(nil)
 	waiters := l.takeWaitersLocked()
 	l.mu.Unlock()
-	if c != nil {
-		c.Close()
-	}
+	closeAll(conns)
 	l.tell(waiters, Expired, nil)
 }

@@ -65,6 +65,7 @@ type Link struct {
 	owner      Pinner   // of a pinned link; nil while it is idle
 	keep       bool     // reconnect without being asked, and tell the owner
 	waiters    []place
+	leaving    []*Conn   // former connections with calls in flight
 	connecting bool      // connect runs
 	closed     bool      // for good
 	users      int       // clients that hold a shared link
@@ -166,11 +167,25 @@ func (l *Link) Forget(w Waiter) {
 func (l *Link) Close() {
 	l.mu.Lock()
 	l.closed = true
-	c := l.conn.Swap(nil)
+	conns := l.connsLocked()
+	l.conn.Store(nil)
 	l.waiters = nil
 	l.mu.Unlock()
 	l.pool.remove(l)
-	if c != nil {
+	closeAll(conns)
+}
+
+// connsLocked returns the link's connection and the former ones that have calls in flight.
+func (l *Link) connsLocked() []*Conn {
+	conns := slices.Clone(l.leaving)
+	if c := l.conn.Load(); c != nil {
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+func closeAll(conns []*Conn) {
+	for _, c := range conns {
 		c.Close()
 	}
 }

@@ -29,6 +29,7 @@ func (c *Conn) readFrames(size int) error {
 		start, scanned, fill int // buf[start:scanned] is the frame so far, buf[:fill] was read
 		dirty                []Owner
 		partial              bool // what setPartial was told
+		large                parts
 	)
 	for {
 		n, err := c.nc.Read(buf[fill:])
@@ -44,11 +45,20 @@ func (c *Conn) readFrames(size int) error {
 				break
 			}
 			scanned += k
-			if !whole {
-				break
+			if !whole && !large.decided && scanned-start >= LargeReply {
+				large = c.decide(buf[start])
 			}
-			dirty, err = c.deliver(buf[start:scanned], dirty)
-			start = scanned
+			switch {
+			case large.treatment != Keep:
+				dirty, err = c.take(large, buf[start:scanned], whole, dirty)
+				start = scanned
+			case whole:
+				dirty, err = c.deliver(buf[start:scanned], dirty)
+				start = scanned
+			}
+			if whole {
+				large = parts{}
+			}
 		}
 		dirty = settleAll(dirty)
 		if err != nil {
@@ -67,7 +77,10 @@ func (c *Conn) readFrames(size int) error {
 		switch {
 		case start == fill:
 			start, scanned, fill = 0, 0, 0
-			if len(buf) > 16*size {
+			switch {
+			case large.treatment != Keep && len(buf) != partSize:
+				buf = make([]byte, partSize)
+			case large.treatment == Keep && len(buf) > 16*size:
 				buf = make([]byte, size)
 			}
 		case fill == len(buf) && start > len(buf)/2:
