@@ -3,16 +3,21 @@
 
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 5s
 ROUNDS      ?= 20
 DEMO        ?=
+BENCH       ?=
+BENCHFLAGS  ?=
+PREDIXY     ?=
+OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover fuzz lint clean
+.PHONY: help build demo test conformance suites failover bench bench-micro fuzz lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/steadis
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
@@ -37,6 +42,17 @@ suites: ## Redis' own TCL suite through steadis (9 min; other suites: test/suite
 failover: ## the failover figures, ROUNDS times each, recorded in test/failover/RESULTS.md
 	@test/setup.sh --tests
 	@GO="$(GO)" ROUNDS="$(ROUNDS)" test/suite.sh failover
+
+bench: ## direct, steadis, HAProxy, twemproxy compared (16 min; BENCH=all or a regexp of rows, PREDIXY=path)
+	@test/setup.sh --bench
+	@$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
+	@$(GO) run ./test/bench -steadis bin/steadis -predixy "$(PREDIXY)" -rows "$(BENCH)" $(BENCHFLAGS)
+
+bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compares with an earlier bin/bench/micro.txt)
+	@mkdir -p bin/bench
+	$(GO) test -run '^$$' -bench 'Guard$$|Scanner$$|RedconReader|Lookup$$|Conn$$|Shared$$|Load$$' -benchmem -benchtime 200ms -count 10 \
+		./proxy/resp ./proxy/command ./proxy/upstream ./sentinel/topology > bin/bench/micro.txt
+	@$(GO) run $(BENCHSTAT) $(OLD) bin/bench/micro.txt
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz

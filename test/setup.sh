@@ -8,6 +8,7 @@
 #                          haproxy, to compare with, iproute2 and nftables, with which the fault
 #                          suite gives processes hosts of their own,
 #                          and a C compiler, which the race detector needs
+#   test/setup.sh --bench  and redis-benchmark, HAProxy and twemproxy, which steadis is compared with
 #
 # The packages start a system Redis when they are installed. While we install, a
 # policy forbids that; afterwards it is gone. What ran before is not touched.
@@ -41,6 +42,11 @@ missing() {
     command -v ip >/dev/null && command -v tc >/dev/null || echo iproute2
     command -v nft >/dev/null || echo nftables
     command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev
+  fi
+  if [ "${1:-}" = --bench ]; then
+    command -v redis-benchmark >/dev/null || echo redis-tools
+    PATH=$PATH:/usr/sbin command -v haproxy >/dev/null || echo haproxy
+    PATH=$PATH:/usr/sbin command -v nutcracker >/dev/null || echo nutcracker
   fi
 }
 

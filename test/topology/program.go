@@ -23,6 +23,9 @@ func RunProgram(on *Host, path string, args []string, dir string) (*Program, err
 // Alive says whether the process exists.
 func (p *Program) Alive() bool { return p.proc.alive() }
 
+// PID is the process id.
+func (p *Program) PID() int { return p.proc.pid() }
+
 // Kill ends the process with SIGKILL and returns once it is gone.
 func (p *Program) Kill() error { return p.proc.kill() }
 
