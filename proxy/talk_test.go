@@ -51,7 +51,7 @@ func realRedis(t testing.TB, args ...string) (addr string) {
 }
 
 // inFront serves a proxy in front of the redis-server at addr; the returned
-// function moves it to another one.
+// function moves it to another one, and returns once the data path has followed.
 func inFront(t testing.TB, o proxy.Options, addr string) (front string, server *proxy.Server, publish func(topology.Phase, string)) {
 	t.Helper()
 	o.Board, o.MasterName = topology.NewBoard(), "mymaster"
@@ -61,6 +61,14 @@ func inFront(t testing.TB, o proxy.Options, addr string) (front string, server *
 			generation, master = generation+1, addr
 		}
 		o.Board.Publish(topology.View{Master: addr, Epoch: generation, Generation: generation, Phase: p, Since: time.Now(), Reason: "test"})
+		for deadline := time.Now().Add(10 * time.Second); server != nil; runtime.Gosched() {
+			if st := server.State(); st.Generation == generation && (st.Phase == "serving") == (p == topology.Serving) {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the data path does not follow: %+v", server.State())
+			}
+		}
 	}
 	publish(topology.Serving, addr)
 	server, err := proxy.New(o)

@@ -224,6 +224,12 @@ func (g *Guard) fillBody() {
 	n, err := g.Conn.Read(space[:min(int64(len(space)), g.q.body)])
 	g.readErr = err
 	g.q.wrote(n)
+	if g.q.due() {
+		if _, fault := g.q.beginStream(); fault != nil {
+			g.fail(fault)
+		}
+		return
+	}
 	if g.q.size() > g.q.limits.MaxBuffered {
 		g.fail(errCommandTooBig(g.q.limits.MaxBuffered))
 	}

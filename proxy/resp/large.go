@@ -55,6 +55,14 @@ func (l *large) room(n, most int64) bool {
 	return true
 }
 
+// split takes all behind the first n bytes away from the command under way, and returns it.
+func (l *large) split(n int64) []byte {
+	head, rest := append(make([]byte, 0, n), l.raw[:n]...), l.raw[n:]
+	l.account.shrink(int64(cap(l.raw) - cap(head)))
+	l.raw = head
+	return rest
+}
+
 // end puts the command under way behind those that are whole. Memory that it does
 // not need it keeps only as far as a copy would cost more than it saves.
 func (l *large) end() {

@@ -18,8 +18,8 @@ type Limits struct {
 	// MaxInPlace is the most bytes of a command that Read hands out as it is. What
 	// is longer goes around whoever reads: see Guard.TakeLarge.
 	MaxInPlace int64
-	// StreamFrom is from how many bytes on the last argument of a command that Streams
-	// allows is not kept but handed on as it arrives (Body). 0: never.
+	// StreamFrom is how many bytes are kept of the last argument of a command that Streams
+	// allows: what comes behind them is handed on as it arrives (Body). 0: all.
 	StreamFrom int64
 	// Streams says of a command, by its arguments but the last, whether its last one
 	// may be handed on so.

@@ -56,8 +56,10 @@ type query struct {
 	body   int64               // bytes still to come of the argument under way
 	line   []byte              // the inline command under way
 
-	stream  *Body       // of inBodyStream
-	streams func(*Body) // told of it
+	head     int64       // bytes of a command before the argument that may be handed on
+	streamAt int64       // that is done when so many bytes of it are still to come; 0: it is not
+	stream   *Body       // of inBodyStream
+	streams  func(*Body) // told of it
 }
 
 // partial returns how many bytes of an unfinished command have come.
@@ -101,6 +103,9 @@ func (q *query) feed(b []byte, unauth, prior bool) (used int, e event, fault *Pr
 			fault = q.put(b[i : i+n])
 			q.gotBody(n)
 			i += n
+			if fault == nil && q.due() {
+				e, fault = q.beginStream()
+			}
 		case endBody:
 			i++
 			e, fault = q.endBody()
@@ -202,8 +207,9 @@ func (q *query) endBulk(unauth, prior bool) (event, *ProtocolError) {
 		return needMore, q.putHeader(endBody)
 	}
 	fault := q.putHeader(inBody)
-	if fault == nil && q.mayStream(n) {
-		return q.beginStream()
+	if fault == nil {
+		q.head, q.streamAt = 0, 0
+		q.mayStream(n)
 	}
 	if fault == nil && q.size()+n > q.limits.MaxInPlace {
 		fault = q.spill()
@@ -211,20 +217,28 @@ func (q *query) endBulk(unauth, prior bool) (event, *ProtocolError) {
 	return needMore, fault
 }
 
-// mayStream says whether the argument of n bytes under way is to be handed on as it
-// arrives: it is the last one, large, and its command allows it.
-func (q *query) mayStream(n int64) bool {
+// mayStream notes whether the argument of n bytes under way is to be handed on as it
+// arrives: it is the last one, large, and its command allows it. It is not before so much
+// of it has come that what others only announce costs Redis nothing.
+func (q *query) mayStream(n int64) {
 	l := &q.limits
-	if l.StreamFrom == 0 || n < l.StreamFrom || q.args != 1 || q.begun < 2 || q.spill() != nil {
-		return false
+	if l.StreamFrom == 0 || n <= l.StreamFrom || q.args != 1 || q.begun < 2 || q.spill() != nil {
+		return
 	}
-	return l.Streams(splitHead(q.large.raw))
+	if l.Streams(splitHead(q.large.raw)) {
+		q.head, q.streamAt = int64(len(q.large.raw)), n-l.StreamFrom
+	}
 }
+
+// due says whether the rest of the argument under way is to be handed on.
+func (q *query) due() bool { return q.streamAt > 0 && q.phase == inBody && q.body <= q.streamAt }
 
 // beginStream makes the command under way a whole one, but for its last argument.
 func (q *query) beginStream() (event, *ProtocolError) {
 	q.stream = newBody()
+	q.stream.early = q.large.split(q.head)
 	q.streams(q.stream)
+	q.head, q.streamAt = 0, 0
 	e, fault := q.end()
 	q.phase = inBodyStream
 	return e, fault
