@@ -43,6 +43,9 @@
 // long after it was paused is kept back until it is paused no more (upstream barrier.go).
 // If the connection ends first, they are in doubt.
 //
+// Large values are not kept: they go on in pieces, over a connection of their own
+// (stream.go).
+//
 // State. A link is made for an Identity (user, database, protocol): its
 // connections reach it by their handshake, on any master. SELECT, AUTH and HELLO
 // are sent over the link of the identity that they ask for, or over a private one if

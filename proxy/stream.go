@@ -29,8 +29,6 @@ import (
 // streamFrom is the size from which a value is not kept, in bytes.
 const streamFrom = 4 << 20
 
-// errorBodyLost and the other replies stand in errors.go.
-
 // streams says whether the last argument of a command may be handed on as it arrives:
 // nothing here has to look at it.
 func (s *Server) streams(args [][]byte) bool {
