@@ -28,6 +28,8 @@ type Config struct {
 	Listen []string `key:"listen"`
 	// Admin is the admin HTTP server's host:port. Empty: no admin server.
 	Admin string `key:"admin"`
+	// AdminPprof serves profiles of the process on the admin server.
+	AdminPprof bool `key:"admin_pprof"`
 	// AdminToken is what who changes something over the admin server must show.
 	// Empty: AdminTokenFile, or nobody may.
 	AdminToken Secret `key:"admin_token"`

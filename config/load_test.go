@@ -109,7 +109,7 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 	values := map[string][3]string{ // file, variable, flag
 		"sentinel": {"f:1", "e:1", "a:1"}, "master": {"f", "e", "a"}, "listen": {"f:1", "e:1", "a:1"},
 		"admin": {"127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"}, "in_doubt": {"error", "retry", "error"},
-		"fence": {"true", "true", "true"}, "without_majority": {"hold", "serve", "hold"},
+		"fence": {"true", "true", "true"}, "admin_pprof": {"true", "true", "true"}, "without_majority": {"hold", "serve", "hold"},
 		"durable.timeout": {"2s", "3s", "4s"}, "durable.reads": {"any", "confirmed", "any"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
 		"allow_commands": {"f", "*", "a|b"}, "deny_commands": {"f", "e", "a b"},
 		"log.level": {"warn", "error", "debug"}, "log.format": {"json", "console", "json"},

@@ -63,6 +63,7 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 		},
 		Actions:  map[string]admin.Action{"switchover": switchover(c, server, watcher)},
 		Token:    c.RevealAdminToken(),
+		Profile:  c.AdminPprof,
 		Gatherer: registry,
 		Log:      log.Named("admin"),
 	})

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,9 @@ type Options struct {
 	// Token nobody can.
 	Actions map[string]Action
 	Token   string
+	// Profile serves /debug/pprof: profiles of the process, which show how busy it is with
+	// what, and take some of its time.
+	Profile bool
 	// Gatherer gives the metrics.
 	Gatherer prometheus.Gatherer
 	// Log gets one line for each thing that goes wrong in the server itself.
@@ -78,6 +82,13 @@ func New(options Options) (*Server, error) {
 		// A collector that fails must not hide the others' figures in an outage.
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
+	if options.Profile {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	for name, do := range options.Actions {
 		mux.HandleFunc("POST /api/"+name, s.serveAction(name, do))
 	}
