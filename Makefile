@@ -54,6 +54,10 @@ bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compa
 		./proxy/resp ./proxy/command ./proxy/upstream ./sentinel/topology > bin/bench/micro.txt
 	@$(GO) run $(BENCHSTAT) $(OLD) bin/bench/micro.txt
 
+faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose)
+	@test/setup.sh --tests
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" test/suite.sh faults
+
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz
 
