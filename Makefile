@@ -14,7 +14,7 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover bench bench-micro fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults bench bench-micro fuzz lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
