@@ -14,7 +14,7 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover bench bench-micro fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults bench bench-micro fuzz lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compa
 	$(GO) test -run '^$$' -bench 'Guard$$|Scanner$$|RedconReader|Lookup$$|Conn$$|Shared$$|Load$$' -benchmem -benchtime 200ms -count 10 \
 		./proxy/resp ./proxy/command ./proxy/upstream ./sentinel/topology > bin/bench/micro.txt
 	@$(GO) run $(BENCHSTAT) $(OLD) bin/bench/micro.txt
+
+faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose)
+	@test/setup.sh --tests
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" test/suite.sh faults
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests: all | conformance | failover | fuzz. `make test` and `make failover` call it.
+# Runs the tests: all | conformance | failover | faults | fuzz. `make test` and `make failover` call it.
 # Whatever it runs carries a mark in its environment, by which processes that
 # outlived their test are found at the end.
 set -euo pipefail
@@ -23,7 +23,7 @@ budget_tests() {
 unit_tests() {
   section "tests with the race detector"
   local packages
-  packages=$("$go" list ./... | grep -v -e '/test/failover$' -e '/test/conformance$')
+  packages=$("$go" list ./... | grep -v -e '/test/failover$' -e '/test/failover/faults$' -e '/test/conformance$')
   # shellcheck disable=SC2086 # one word a package
   marked "$go" test -race -timeout 10m $packages
 }
@@ -42,6 +42,22 @@ one_thread_tests() {
 failover_tests() {
   section "failover tests against real processes"
   marked "$go" test -race -count=1 -timeout 15m ./test/failover
+}
+
+# Each process has a host of its own here, where the machine allows network namespaces.
+fault_tests() {
+  section "faults, one round of the short list"
+  marked "$go" test -count=1 -timeout 20m ./test/failover/faults
+}
+
+fault_figures() {
+  section "faults, ${ROUNDS:?} rounds (FAULTS=${FAULTS:=.}, MODES=${MODES:=.})"
+  local recorded=test/failover/RESULTS.md status=0
+  marked env STEADIS_FAULTS="$FAULTS" STEADIS_MODES="$MODES" STEADIS_ROUNDS="$ROUNDS" STEADIS_RESULTS="$PWD/$recorded" \
+    "$go" test -count=1 -v -timeout "$((30 + ROUNDS * 30))m" ./test/failover/faults || status=$?
+  section "$recorded"
+  cat "$recorded"
+  return "$status"
 }
 
 failover_figures() {
@@ -84,10 +100,11 @@ leftovers() {
 }
 
 case "${1:-}" in
-  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fuzz_targets; leftovers ;;
+  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; fuzz_targets; leftovers ;;
   conformance) STEADIS_CONFORMANCE=full conformance_tests; leftovers ;;
   failover) failover_figures; leftovers ;;
+  faults) fault_figures; leftovers ;;
   fuzz) fuzz_targets; leftovers ;;
-  *) echo "usage: $0 all|conformance|failover|fuzz" >&2; exit 2 ;;
+  *) echo "usage: $0 all|conformance|failover|faults|fuzz" >&2; exit 2 ;;
 esac
 section "done"

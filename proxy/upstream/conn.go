@@ -52,7 +52,7 @@ type Conn struct {
 	confirmed  func(error)              // told whether a barrier was passed
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
-	onLeave    func(*Conn)              // called when it takes no more calls because of a large reply; may be nil
+	onLeave    func(*Conn)              // called when it takes no more calls, because of a large reply; may be nil
 	wake       chan struct{}            // capacity 1; holds a token only while writing is set
 	done       chan struct{}            // closed when readLoop has read the last frame
 	wrote      chan struct{}            // closed when writeLoop has ended
@@ -76,7 +76,8 @@ type Conn struct {
 	demoted  bool             // the node proved to be no master: nothing in flight ran
 	bad      bool             // a frame of the first call in flight said "not executed"
 	mixed    bool             // and a later one of it spoke as if something had run
-	pausedAt time.Time        // of the state paused; zero while the pause is trusted
+	paused   time.Time        // since when it has the state paused
+	pausedAt time.Time        // the same; zero while the pause is trusted
 	multi    bool             // behind all that is queued, a MULTI is open
 	multiWas bool             // the same, behind all that was handed to the network
 
@@ -206,6 +207,23 @@ func (c *Conn) clean() bool {
 	return c.state == open && c.inflight.Len() == 0 && len(c.withheld) == 0
 }
 
+// owesFor is how long the connection may owe replies when it is to go on after a pause.
+// Redis answers in less, and TCP, if the network has lost what was sent, may try again
+// only after as long as it has tried in vain already.
+const owesFor = 500 * time.Millisecond
+
+// leave makes a shared connection that was paused for long and still owes replies take
+// no more calls, and says whether it has done so. What is in flight is still answered.
+func (c *Conn) leave() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.private || c.state != paused || c.inflight.Len() == 0 || len(c.withheld) > 0 || time.Since(c.paused) < owesFor {
+		return false
+	}
+	c.state, c.cause, c.pausedAt = draining, errLeft, time.Time{}
+	return true
+}
+
 // busy says whether the connection owes replies.
 func (c *Conn) busy() bool {
 	c.mu.Lock()
@@ -230,7 +248,7 @@ func (c *Conn) pause(trusted bool) []Call {
 	if c.state != open {
 		return nil
 	}
-	c.state = paused
+	c.state, c.paused = paused, time.Now()
 	return c.takeUnsentLocked()
 }
 

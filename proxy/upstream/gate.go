@@ -76,12 +76,14 @@ func (p *Pool) shut(trusted bool) {
 // which may owe one for long, as for a blocking command.
 func (p *Pool) Busy() (shared, pinned int) {
 	for _, l := range p.links() {
-		switch c := l.conn.Load(); {
-		case c == nil || !c.busy():
-		case l.pinned:
-			pinned++
-		default:
-			shared++
+		for _, c := range l.conns() {
+			switch {
+			case !c.busy():
+			case l.pinned:
+				pinned++
+			default:
+				shared++
+			}
 		}
 	}
 	return shared, pinned
@@ -132,8 +134,10 @@ func (p *Pool) Alive(now time.Time) {
 		if l.pinned {
 			limit = 0
 		}
-		if c := l.conn.Load(); c != nil && c.stalled(now, limit) {
-			c.fail(ErrStalled)
+		for _, c := range l.conns() {
+			if c.stalled(now, limit) {
+				c.fail(ErrStalled)
+			}
 		}
 	}
 }
@@ -168,13 +172,18 @@ func (l *Link) retireLocked(generation uint64) []*Conn {
 }
 
 // wake resumes the connection or makes one, and lets those who wait go on: the
-// gate has opened for generation.
+// gate has opened for generation. A connection that has owed replies for long is not
+// used any more: new commands would wait for what the network has lost.
 func (l *Link) wake(generation uint64) {
 	var waiters []Waiter
 	l.mu.Lock()
 	old := l.retireLocked(generation)
 	for _, c := range l.leaving {
 		c.Resume()
+	}
+	if c := l.conn.Load(); c != nil && c.leave() {
+		l.conn.Store(nil)
+		l.leaving = append(l.leaving, c)
 	}
 	switch c := l.conn.Load(); {
 	case c != nil:

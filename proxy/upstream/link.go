@@ -184,6 +184,12 @@ func (l *Link) connsLocked() []*Conn {
 	return conns
 }
 
+func (l *Link) conns() []*Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.connsLocked()
+}
+
 func closeAll(conns []*Conn) {
 	for _, c := range conns {
 		c.Close()

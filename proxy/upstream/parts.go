@@ -8,9 +8,10 @@ import (
 // partSize is how much of a large reply is handed on at once.
 const partSize = 64 << 10
 
-// errLarge is why a shared connection ends on which a reply was too large. It was given up
-// on purpose, so it is no trouble of the master's.
-var errLarge = fmt.Errorf("upstream: the connection is left to a large reply: %w", net.ErrClosed)
+// errLeft is why a shared connection ends that was left to what was in flight: a reply
+// that was too large, or some that did not come. It was given up on purpose, so it is no trouble
+// of the master's.
+var errLeft = fmt.Errorf("upstream: the connection was left to what was in flight: %w", net.ErrClosed)
 
 // parts is what readFrames does with the frame under way.
 type parts struct {
@@ -38,7 +39,7 @@ func (c *Conn) decide(head byte) parts {
 		c.mu.Lock()
 		var back []Call
 		if c.state == open || c.state == paused {
-			c.state, c.cause = draining, errLarge
+			c.state, c.cause = draining, errLeft
 			back = c.takeUnsentLocked()
 		}
 		c.mu.Unlock()

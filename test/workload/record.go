@@ -11,7 +11,8 @@ const (
 	Unknown Outcome = iota
 	// Acknowledged: answered with the length of the list.
 	Acknowledged
-	// InDoubt: answered with -INDOUBT; it may have run or not.
+	// InDoubt: answered with -INDOUBT or -UNCONFIRMED; it may have run, or stayed, or
+	// not.
 	InDoubt
 	// Refused: answered with another error, which says that it did not run.
 	Refused
@@ -55,3 +56,7 @@ type Record struct {
 // prefixInDoubt is the class of the error by which steadis says that a write may
 // or may not have run.
 const prefixInDoubt = "INDOUBT"
+
+// prefixUnconfirmed is the class of the error by which steadis in durable mode says
+// that a write ran and may be lost with the master.
+const prefixUnconfirmed = "UNCONFIRMED"

@@ -290,6 +290,11 @@ func (w *writer) judge(op *Op, reply any) error {
 			w.record.InDoubtPerConn[len(w.record.InDoubtPerConn)-1]++
 			return nil
 		}
+		if r.Prefix() == prefixUnconfirmed {
+			op.Outcome = InDoubt
+			w.live.inDoubt.Add(1)
+			return nil
+		}
 		op.Outcome = Refused
 		w.live.refused.Add(1)
 	default:

@@ -1,0 +1,23 @@
+// Package faults breaks a whole deployment in every way that its machines and
+// networks can break, under load, and counts what became of each write.
+//
+// Every process has a host of its own: a network namespace where the machine
+// allows it, else an address of loopback with relays between (test/topology,
+// Network). A round plays one fault (the tables in fault_*_test.go), and its
+// history is held against three referees: the list-append audit of
+// test/workload, porcupine (is the history linearizable?), and the clock (how
+// long until everybody was served again).
+//
+// Variables:
+//
+//	STEADIS_FAULTS   which faults: a regular expression over their names; default
+//	                 the short ones; "." for all
+//	STEADIS_MODES    which modes: a regular expression over their names; default
+//	                 steadis' own modes; "." adds those to compare with
+//	STEADIS_ROUNDS   rounds of each fault; default 1
+//	STEADIS_SEED     order and random times; default 1
+//	STEADIS_NETWORK  namespaces (it is an error if there are none) or relays
+//	STEADIS_RESULTS  the document to write the figures to (test/failover/RESULTS.md)
+//	STEADIS_HISTORY  directory for the history of each round, as JSON lines; default:
+//	                 only of rounds that failed, in a temporary directory
+package faults

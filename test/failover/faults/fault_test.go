@@ -1,0 +1,95 @@
+package faults
+
+import (
+	"context"
+	"time"
+
+	"steadis/test/workload"
+)
+
+// fault is one way to break a deployment.
+type fault struct {
+	name string
+	// short puts it among those that `make test` plays.
+	short bool
+	// compared has it played with the plain client and HAProxy as well.
+	compared bool
+	// load is what the writers do; see pipelined and steady.
+	load workload.Options
+	// inject breaks something. It returns once that is done, which may be when the
+	// fault is over already.
+	inject func(context.Context, *stage) error
+	// lasts is how long the broken state stays: after a switch, if the fault leads
+	// to one, else after inject.
+	lasts time.Duration
+	// heal undoes what inject did. It also runs when the round has failed.
+	heal func(context.Context, *stage) error
+	// service says when everybody must be served again.
+	service service
+	// losses says what the default mode may lose; durable mode may lose nothing.
+	losses losses
+	// clean says that there must be no error at all, not even a write in doubt.
+	clean bool
+	// underWay says that commands under way outlive the fault on their connection:
+	// nobody has told either end that it is broken. Their replies come when TCP
+	// sends again, which after an outage takes at most as long as the outage took.
+	// Everybody else must be served as service says.
+	underWay bool
+	// drops says that clients' connections cannot survive it.
+	drops bool
+}
+
+// service is what a fault may do to the time that clients wait.
+type service int
+
+const (
+	// switched: there is a new master; full service within 1 s of a majority
+	// announcing it.
+	switched service = iota
+	// restored: the same master serves on; full service within 1 s of heal.
+	restored
+	// throughout: nobody waits longer than 1 s.
+	throughout
+	// held: nobody waits longer than the hold time. For failovers that begin and
+	// come to nothing without anybody saying so.
+	held
+)
+
+// losses is which acknowledged writes may be missing in the end.
+type losses int
+
+const (
+	// nothing may be lost.
+	nothing losses = iota
+	// unreplicated: what the old master acknowledged and had not replicated when
+	// the fault struck; nothing that was sent after the switch.
+	unreplicated
+	// unwarned: what the old master acknowledged before the first Sentinel began
+	// a failover.
+	unwarned
+	// counted: any, the figure is what the row is for.
+	counted
+)
+
+// full is the bound for full service after a master is there.
+const full = time.Second
+
+// Two loads: at full speed, and one that leaves the machine time for the rest.
+var (
+	pipelined = workload.Options{Writers: 8, Depth: 50}
+	steady    = workload.Options{Writers: 8, Depth: 4, Pause: 2 * time.Millisecond}
+)
+
+// faults gives every fault of the suite.
+func faults() []fault {
+	var all []fault
+	for _, some := range [][]fault{masterFaults, failoverFaults, sentinelFaults, partitionFaults, linkFaults, steadisFaults} {
+		all = append(all, some...)
+	}
+	for i := range all {
+		if all[i].load.Writers == 0 {
+			all[i].load = steady
+		}
+	}
+	return all
+}

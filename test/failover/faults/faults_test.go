@@ -1,0 +1,129 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// TestFaults plays the chosen faults in the chosen modes, each as often as asked,
+// in an order that the seed decides.
+func TestFaults(t *testing.T) {
+	rounds, seed := number(t, "STEADIS_ROUNDS", 1), number(t, "STEADIS_SEED", 1)
+	chosen := pattern(t, "STEADIS_FAULTS")
+	chosenModes := pattern(t, "STEADIS_MODES")
+	figures.seed = seed
+	for _, m := range modes() {
+		if chosenModes == nil && !m.judged || chosenModes != nil && !chosenModes.MatchString(m.name) {
+			continue
+		}
+		plays := schedule(m, chosen, rounds, seed)
+		if len(plays) > 0 {
+			t.Run(m.name, func(t *testing.T) { playAll(t, m, plays, seed) })
+		}
+	}
+}
+
+// turn is one round of one fault.
+type turn struct {
+	fault fault
+	round int
+}
+
+// schedule gives the rounds of a mode in their order.
+func schedule(m mode, chosen *regexp.Regexp, rounds, seed int) []turn {
+	var plays []turn
+	for _, f := range faults() {
+		if chosen == nil && !f.short || chosen != nil && !chosen.MatchString(f.name) || !m.judged && !f.compared {
+			continue
+		}
+		for round := range rounds {
+			plays = append(plays, turn{f, round + 1})
+		}
+	}
+	source(seed, "order").Shuffle(len(plays), func(i, j int) { plays[i], plays[j] = plays[j], plays[i] })
+	return plays
+}
+
+// playAll plays the rounds of a mode on one deployment; after a round that failed
+// on a new one.
+func playAll(t *testing.T, m mode, plays []turn, seed int) {
+	var st *stage
+	defer func() {
+		if st != nil {
+			st.close(t)
+		}
+	}()
+	for _, p := range plays {
+		if st == nil {
+			st = newStage(t, m)
+		}
+		o := outcome{served: -1}
+		passed := t.Run(fmt.Sprintf("%s/%d", p.fault.name, p.round), func(t *testing.T) {
+			st.playAndJudge(t, p, seed, &o)
+		})
+		figures.of(p.fault, m).add(&o, !passed)
+		if !passed {
+			st.close(t)
+			st = nil
+		}
+	}
+}
+
+func newStage(t *testing.T, m mode) *stage {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	st, err := openStage(ctx, t, m)
+	if err != nil {
+		st.close(t)
+		t.Fatal(err)
+	}
+	figures.network = st.network.Kind()
+	return st
+}
+
+func (st *stage) playAndJudge(t *testing.T, p turn, seed int, o *outcome) {
+	from := st.logSize()
+	defer func() {
+		st.showLog(t, from)
+		saveHistory(t, st, p, o)
+	}()
+	st.play(t, p.fault, p.round, seed, o)
+	t.Logf("%v; full service after %v, of a new client after %v; porcupine %q", o.audit, o.served, o.fresh, o.order)
+	if !st.mode.judged {
+		return
+	}
+	st.judge(t, p.fault, o)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	st.checkHoldCounters(ctx, t)
+}
+
+func (st *stage) logSize() int64 {
+	if st.steadis == nil {
+		return 0
+	}
+	info, err := os.Stat(st.steadis.Log())
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// showLog shows what steadis logged since its log had the size from, if the round
+// has failed.
+func (st *stage) showLog(t *testing.T, from int64) {
+	if st.steadis == nil || !t.Failed() {
+		return
+	}
+	body, err := os.ReadFile(st.steadis.Log())
+	if err != nil {
+		t.Log(err)
+		return
+	}
+	t.Logf("steadis' log of this round, the load began at %v:\n%s", st.loadBegan.UTC().Format("15:04:05.000"), body[from:])
+}
