@@ -33,7 +33,7 @@ var partitionFaults = []fault{
 		lasts: time.Second,
 	},
 	{
-		name: "steadis cut off from the master, both ways", losses: nothing, service: restored, underWay: true,
+		name: "steadis cut off from the master, both ways", short: true, losses: nothing, service: restored, underWay: true,
 		inject: func(_ context.Context, st *stage) error { return st.network.Part(st.wayHost(), st.oldHost()) },
 		lasts:  5 * time.Second,
 	},
