@@ -168,20 +168,8 @@ func adoptConn(conn redcon.Conn) bool {
 	return true
 }
 
-// serveCommands is redcon's handler: it takes the whole batch at once.
-func serveCommands(conn redcon.Conn, cmd redcon.Command) {
-	client, rest := conn.NetConn().(*clientConn), conn.ReadPipeline()
-	if !client.unfold(&cmd) {
-		return
-	}
-	for i := range rest {
-		if !client.unfold(&rest[i]) {
-			rest = rest[:i]
-			break
-		}
-	}
-	client.session.submit(cmd, rest)
-}
+// serveCommands is redcon's handler, called at the bell: it takes the whole batch at once.
+func serveCommands(conn redcon.Conn, _ redcon.Command) { conn.NetConn().(*clientConn).take() }
 
 // welcome makes a session for an accepted connection, or turns it away.
 func (s *Server) welcome(nc net.Conn) *clientConn {

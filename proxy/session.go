@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/tidwall/redcon"
-
 	"steadis/proxy/command"
 	"steadis/proxy/hold"
 	"steadis/proxy/resp"
@@ -85,15 +83,16 @@ func newSession(srv *Server, id uint64, out *output) *Session {
 	return s
 }
 
-// submit takes a batch of commands from redcon, in order, and sends what can be
+// submit takes a batch of commands, in order, and sends what can be
 // sent. It waits only where the client has far more under way than allowed and
 // nothing is held: then the client is not read until Redis has caught up.
-func (s *Session) submit(first redcon.Command, rest []redcon.Command) {
+func (s *Session) submit(commands []clientCommand) {
+	now := s.server.now()
+	requests := make([]request, len(commands)) // one piece of memory for all of them
 	s.mu.Lock()
 	s.void = false
-	s.enqueue(first)
-	for _, cmd := range rest {
-		s.enqueue(cmd)
+	for i := range commands {
+		s.enqueue(&requests[i], commands[i], now)
 	}
 	s.addBody()
 	if t := s.server.turns; t != nil && s.server.live.Load() > 1 {
@@ -121,22 +120,22 @@ func (s *Session) crowded() bool {
 		(s.queue.Len() > s.server.o.Limits.Pipeline || s.bytes > maxBytesUnderWay)
 }
 
-// enqueue adds a command to the queue. s.mu must be held.
-func (s *Session) enqueue(cmd redcon.Command) {
+// enqueue adds a command to the queue, as r. s.mu must be held.
+func (s *Session) enqueue(r *request, cmd clientCommand, now time.Time) {
 	if s.dead || s.ended {
 		return
 	}
-	info := s.server.table.Load().Lookup(cmd.Args)
-	r := &request{s: s, raw: cmd.Raw, args: cmd.Args, info: info, frames: 1, copies: 1, size: int32(len(cmd.Raw)), rare: &plainRequest}
+	info := s.server.table.Load().Lookup(cmd.args)
+	*r = request{s: s, raw: cmd.raw, args: cmd.args, info: info, frames: 1, copies: 1, size: int32(len(cmd.raw)), rare: &plainRequest}
 	if s.mute != 0 || info.Class == command.Transaction || info.Verb == command.ClientReply || info.Verb == command.Reset {
-		r.mute = s.muted(info, cmd.Args)
+		r.mute = s.muted(info, cmd.args)
 	}
 	if info.Class == command.Blocking {
-		if _, d, ok := info.Timeout(cmd.Args); ok && d > 0 {
-			r.own().until = s.server.now().Add(d)
+		if _, d, ok := info.Timeout(cmd.args); ok && d > 0 {
+			r.own().until = now.Add(d)
 		}
 	}
-	s.face.last, s.face.seen, s.face.size = info, s.server.now().UnixNano(), int64(len(cmd.Raw))
+	s.face.last, s.face.seen, s.face.size = info, now.UnixNano(), int64(len(cmd.raw))
 	if s.void {
 		s.server.hold.RefuseAtOnce(hold.Full)
 		s.refuseTail(r)

@@ -63,6 +63,41 @@ func split(raw []byte, head bool) [][]byte {
 	return args
 }
 
+// CountCommands returns how many whole commands b begins with, how many arguments
+// they have in all, and where they end. b is what a Guard has handed out.
+func CountCommands(b []byte) (commands, args, end int) {
+	for end < len(b) {
+		n, i := canonicalNumber(b, end+1)
+		for range n {
+			if i == 0 || i >= len(b) {
+				return commands, args, end
+			}
+			size, body := canonicalNumber(b, i+1)
+			if body == 0 || size > len(b)-body-2 {
+				return commands, args, end
+			}
+			i = body + size + 2
+		}
+		if i == 0 {
+			return commands, args, end
+		}
+		commands, args, end = commands+1, args+n, i
+	}
+	return commands, args, end
+}
+
+// AppendArgs appends the arguments of the first command in b to dst, as parts of b, and
+// returns where it ends. b begins with a whole command, as CountCommands finds it.
+func AppendArgs(dst [][]byte, b []byte) (args [][]byte, end int) {
+	n, i := canonicalNumber(b, 1)
+	for range n {
+		size, body := canonicalNumber(b, i+1)
+		dst = append(dst, b[body:body+size:body+size])
+		i = body + size + 2
+	}
+	return dst, i
+}
+
 // ErrorPrefix returns the first word of an error reply, by which its kind is
 // known: READONLY of "-READONLY You can't write ...". It is nil if frame, which is
 // a whole reply, is no error. Blob errors of RESP3 are errors too. The result is
