@@ -107,7 +107,7 @@ func (c *change) prepare(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		faults = append(faults, fmt.Errorf("Sentinel %s: %w", addr, err))
+		faults = append(faults, fmt.Errorf("asked Sentinel %s: %w", addr, err))
 	}
 	return errors.Join(faults...)
 }
@@ -198,11 +198,11 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 		return s, fmt.Errorf("a failover has begun by itself: %s", v.Reason)
 	}
 	if err := c.sentinel.Failover(ctx, c.w.o.Master).Err(); err != nil {
-		return s, fmt.Errorf("Sentinel %s refuses SENTINEL FAILOVER: %w", c.leader, err)
+		return s, fmt.Errorf("the Sentinel %s refuses SENTINEL FAILOVER: %w", c.leader, err)
 	}
 	v, err := c.await(ctx, func(v *topology.View) (bool, error) {
 		if v.Phase == topology.Serving && v.Generation == c.from.Generation {
-			return false, errors.New("Sentinel has given the failover up")
+			return false, errors.New("the failover was given up by Sentinel")
 		}
 		return v.Phase == topology.Serving && v.Generation > c.from.Generation, nil
 	})
