@@ -85,6 +85,18 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	return errors.Join(err, parts.end())
 }
 
+// switchover is the action behind POST /api/switchover. Of the time for which commands may
+// be held it takes two thirds at most, so that what then goes on as before does so in time.
+func switchover(c *config.Config, server *proxy.Server, watcher *sentinel.Watcher) admin.Action {
+	limit := min(c.Hold*2/3, switchoverMost)
+	return func(ctx context.Context) (any, error) {
+		// Who has asked may go away; half of it must not.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		defer cancel()
+		return watcher.Switchover(ctx, server.Drained)
+	}
+}
+
 // newRegistry makes the registry of this run, with what describes the process.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()

@@ -10,24 +10,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"steadis/config"
-	"steadis/proxy"
 	"steadis/proxy/admin"
-	"steadis/sentinel"
 )
 
-// Of the time for which commands may be held a switchover takes two thirds at most, so
-// that what then goes on as before does so in time; and no longer than HTTP waits.
+// switchoverMost is the longest time that a switchover takes: no longer than HTTP waits.
 const switchoverMost = 20 * time.Second
 
-// switchover is the action behind POST /api/switchover.
-func switchover(c *config.Config, server *proxy.Server, watcher *sentinel.Watcher) admin.Action {
-	limit := min(c.Hold*2/3, switchoverMost)
-	return func(ctx context.Context) (any, error) {
-		// Who has asked may go away; half of it must not.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-		defer cancel()
-		return watcher.Switchover(ctx, server.Drained)
-	}
+// switched is what the admin server answers: sentinel.Switchover, as far as it is printed.
+type switched struct {
+	From      string `json:"from"`
+	To        string `json:"to"`
+	Epoch     uint64 `json:"epoch"`
+	HeldMS    int64  `json:"held_ms"`
+	DrainMS   int64  `json:"drain_ms"`
+	CatchUpMS int64  `json:"catch_up_ms"`
 }
 
 func newSwitchoverCommand(e *env) *cobra.Command {
@@ -71,7 +67,7 @@ func newSwitchoverCommand(e *env) *cobra.Command {
 }
 
 // askSwitchover asks the admin server that c names.
-func askSwitchover(ctx context.Context, c *config.Config) (done sentinel.Switchover, raw []byte, err error) {
+func askSwitchover(ctx context.Context, c *config.Config) (done switched, raw []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, switchoverMost+healthTimeout)
 	defer cancel()
 	_, body, err := postAdmin(ctx, c.Admin, "/api/switchover", c.RevealAdminToken())
