@@ -364,8 +364,8 @@ func (s *Server) State() State {
 	default:
 		st.Phase = o.Phase.String()
 	}
-	if st.Master == "" && o.Phase == hold.Idle {
-		st.Phase = "holding" // the first moments: nothing was asked yet
+	if gate := s.pool.Gate(); o.Phase == hold.Idle && !(gate.Open && gate.Generation == st.Generation) {
+		st.Phase = "holding" // the moments before the first master serves, and between two
 	}
 	return st
 }
