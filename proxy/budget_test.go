@@ -49,11 +49,11 @@ func TestAllocationsPerCommand(t *testing.T) {
 	each := float64(after.Mallocs-before.Mallocs) / (rounds * depth)
 	size := float64(after.TotalAlloc-before.TotalAlloc) / (rounds * depth)
 	t.Logf("%.2f allocations and %.0f bytes a command", each, size)
-	if each > 3.5 {
-		t.Errorf("%.2f allocations a command, want at most 3.5", each)
+	if each > 0.3 {
+		t.Errorf("%.2f allocations a command, want at most 0.3", each)
 	}
-	if size > 700 {
-		t.Errorf("%.0f bytes a command, want at most 700", size)
+	if size > 450 {
+		t.Errorf("%.0f bytes a command, want at most 450", size)
 	}
 }
 

@@ -6,8 +6,9 @@
 //	client ─▶ resp.Guard ─▶ redcon ─▶ Session.submit ─▶ queue ─▶ dispatch ─▶ upstream.Link ─▶ master
 //	client ◀──────── output ◀──── Session.replied ◀──────────────────────── upstream.Conn ◀──┘
 //
-// redcon accepts, reads and parses; in front of it the guard lets only whole,
-// legal commands through, because redcon can be killed by one packet. The handler
+// redcon accepts, reads and dispatches; in front of it the guard lets only whole,
+// legal commands through, because redcon can be killed by one packet, and they reach
+// the handler as one batch (client.go). The handler
 // never waits for a reply: it queues the batch in the client's Session and sends
 // what can be sent over a pipelined connection that many clients share. That
 // connection's reader hands each reply to its Session, which writes it to the
