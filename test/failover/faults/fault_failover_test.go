@@ -27,6 +27,7 @@ var failoverFaults = []fault{
 		name: "two forced failovers at once", short: true, losses: nothing,
 		inject: twoFailovers,
 		lasts:  2 * time.Second, // the second one's aftermath
+		again:  true,
 	},
 	{
 		name: "aborted failover", short: true, losses: nothing, service: restored, clean: true,

@@ -35,6 +35,9 @@ type fault struct {
 	// sends again, which after an outage takes at most as long as the outage took.
 	// Everybody else must be served as service says.
 	underWay bool
+	// again says that Sentinel may replace the new master at once: then what counts is
+	// when the last one is announced.
+	again bool
 	// drops says that clients' connections cannot survive it.
 	drops bool
 }

@@ -45,7 +45,8 @@ const roundPatience = 3 * time.Minute
 type switchWatch struct {
 	end   context.CancelFunc
 	ended chan struct{}
-	at    time.Time // valid once ended is closed, as is err
+	at    time.Time // valid once ended is closed, as are addr and err
+	addr  string    // of the new master
 	err   error
 }
 
@@ -59,7 +60,7 @@ func watchSwitch(ctx context.Context, d *topology.Deployment, not string) *switc
 func (w *switchWatch) run(ctx context.Context, d *topology.Deployment, not string) {
 	defer close(w.ended)
 	sw, err := d.AwaitMajority(ctx, not)
-	w.at, w.err = sw.At, err
+	w.at, w.addr, w.err = sw.At, sw.Addr, err
 }
 
 // stop ends the watch and tells when there was a switch; zero if there was none.
@@ -192,11 +193,14 @@ func (st *stage) begin(ctx context.Context, t *testing.T, f fault) {
 func (st *stage) breakAndHeal(ctx context.Context, t *testing.T, f fault, o *outcome) (reference time.Time, err error) {
 	t.Helper()
 	watch := watchSwitch(ctx, st.d, st.old.Addr())
-	defer watch.stop()
+	defer func() { watch.stop() }()
 	st.struck = time.Now()
 	err = f.inject(ctx, st)
 	if err == nil && f.service == switched {
 		reference, err = watch.await(ctx)
+	}
+	if err == nil && f.again {
+		watch = watchSwitch(ctx, st.d, watch.addr) // the former one has ended
 	}
 	if err == nil {
 		err = pause(ctx, f.lasts)
