@@ -1,0 +1,5 @@
+"""What the worker does."""
+
+
+def add(a, b):
+    return a + b
