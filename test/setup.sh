@@ -4,6 +4,7 @@
 #
 #   test/setup.sh          redis-server (it is Sentinel as well)
 #   test/setup.sh --tests  and python3-redis, with which a test checks what a client library sees,
+#                          promtool, which checks the alert rules,
 #                          chromium, which opens the page that a drill writes,
 #                          haproxy, to compare with, iproute2 and nftables, with which the fault
 #                          suite gives processes hosts of their own,
@@ -37,6 +38,7 @@ missing() {
   if [ "${1:-}" = --tests ]; then
     /usr/bin/python3 -c 'import redis' 2>/dev/null || echo python3-redis
     # Ubuntu has it only as a snap, which containers cannot run; the test is skipped there.
+    command -v promtool >/dev/null || echo prometheus
     if ! grep -qs '^ID=ubuntu' /etc/os-release; then command -v chromium >/dev/null || echo chromium; fi
     command -v haproxy >/dev/null || echo haproxy
     command -v ip >/dev/null && command -v tc >/dev/null || echo iproute2
