@@ -37,7 +37,7 @@ missing() {
   command -v redis-server >/dev/null || echo redis-server
   if [ "${1:-}" = --tests ]; then
     /usr/bin/python3 -c 'import redis' 2>/dev/null || echo python3-redis
-    # Ubuntu has it only as a snap, which containers cannot run; the test is skipped there.
+    # Ubuntu has it only as a snap, which containers cannot run: there it is to be installed by hand.
     command -v promtool >/dev/null || echo prometheus
     if ! grep -qs '^ID=ubuntu' /etc/os-release; then command -v chromium >/dev/null || echo chromium; fi
     command -v haproxy >/dev/null || echo haproxy

@@ -83,7 +83,7 @@ const trust = 100 * time.Millisecond
 
 // doubtfulLocked says whether what the connection brings now may not survive.
 func (c *Conn) doubtfulLocked() bool {
-	return (c.state == paused || c.state == draining) && !c.pausedAt.IsZero() && time.Since(c.pausedAt) > trust
+	return (c.state == paused || c.state == draining) && !c.suspect.IsZero() && time.Since(c.suspect) > trust
 }
 
 // withholdsLocked says whether a frame of call must wait for a barrier.
@@ -91,7 +91,7 @@ func (c *Conn) withholdsLocked(call Call, frame []byte) bool {
 	if len(c.withheld) > 0 {
 		return true
 	}
-	if c.durable == nil && c.pausedAt.IsZero() {
+	if c.durable == nil && c.suspect.IsZero() {
 		return false
 	}
 	stake := call.Stake().after(frame)

@@ -64,22 +64,22 @@ type Conn struct {
 	// mu guards the fields below. It may be taken while a client's or a link's
 	// lock is held, never the other way round. No I/O and no callback under it,
 	// but AppendWire, which only copies.
-	mu       sync.Mutex
-	state    connState
-	inflight ring.Ring[entry] // in the order of the wire
-	unsent   int              // the last so many of inflight were not handed to the network
-	pending  []byte           // bytes that writeLoop has not taken yet
-	spare    []byte           // the buffer that writeLoop gave back
-	writing  bool             // writeLoop is awake, or has a token in wake
-	partial  bool             // a reply has begun and not ended
-	parked   bool             // writeLoop waits for its end
-	demoted  bool             // the node proved to be no master: nothing in flight ran
-	bad      bool             // a frame of the first call in flight said "not executed"
-	mixed    bool             // and a later one of it spoke as if something had run
-	paused   time.Time        // since when it has the state paused
-	pausedAt time.Time        // the same; zero while the pause is trusted
-	multi    bool             // behind all that is queued, a MULTI is open
-	multiWas bool             // the same, behind all that was handed to the network
+	mu          sync.Mutex
+	state       connState
+	inflight    ring.Ring[entry] // in the order of the wire
+	unsent      int              // the last so many of inflight were not handed to the network
+	pending     []byte           // bytes that writeLoop has not taken yet
+	spare       []byte           // the buffer that writeLoop gave back
+	writing     bool             // writeLoop is awake, or has a token in wake
+	partial     bool             // a reply has begun and not ended
+	parked      bool             // writeLoop waits for its end
+	demoted     bool             // the node proved to be no master: nothing in flight ran
+	bad         bool             // a frame of the first call in flight said "not executed"
+	mixed       bool             // and a later one of it spoke as if something had run
+	pausedSince time.Time        // of the state paused
+	suspect     time.Time        // since when it is paused and another node may become master; zero: no time
+	multi       bool             // behind all that is queued, a MULTI is open
+	multiWas    bool             // the same, behind all that was handed to the network
 
 	withheld  []withheldFrame // in the order of the wire, before those in flight
 	stream    io.ReadCloser   // what follows behind pending
@@ -217,10 +217,10 @@ const owesFor = 500 * time.Millisecond
 func (c *Conn) leave() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.private || c.state != paused || c.inflight.Len() == 0 || len(c.withheld) > 0 || time.Since(c.paused) < owesFor {
+	if c.private || c.state != paused || c.inflight.Len() == 0 || len(c.withheld) > 0 || time.Since(c.pausedSince) < owesFor {
 		return false
 	}
-	c.state, c.cause, c.pausedAt = draining, errLeft, time.Time{}
+	c.state, c.cause, c.suspect = draining, errLeft, time.Time{}
 	return true
 }
 
@@ -242,13 +242,13 @@ func (c *Conn) Pause() { loseAll(c.pause(false), NotSent) }
 func (c *Conn) pause(trusted bool) []Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !trusted && (c.state == open || c.pausedAt.IsZero()) {
-		c.pausedAt = time.Now()
+	if !trusted && (c.state == open || c.suspect.IsZero()) {
+		c.suspect = time.Now()
 	}
 	if c.state != open {
 		return nil
 	}
-	c.state, c.paused = paused, time.Now()
+	c.state, c.pausedSince = paused, time.Now()
 	return c.takeUnsentLocked()
 }
 
@@ -257,14 +257,14 @@ func (c *Conn) Resume() {
 	c.mu.Lock()
 	if c.state != paused {
 		left := c.state == draining && len(c.withheld) > 0 // nothing more can be asked
-		c.pausedAt = time.Time{}
+		c.suspect = time.Time{}
 		c.mu.Unlock()
 		if left {
 			c.Close()
 		}
 		return
 	}
-	c.state, c.pausedAt = open, time.Time{}
+	c.state, c.suspect = open, time.Time{}
 	c.quiet = time.Time{} // the node itself may have stood still meanwhile
 	recalled := c.recallLocked()
 	wake := len(c.pending) > 0 && !c.writing
