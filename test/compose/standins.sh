@@ -32,7 +32,7 @@ named() {
 # remove takes away what carries the label, images before the one they are built on.
 remove() {
   local images
-  images=$(docker images --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' | grep -v "^$base:" || true)
+  images=$(docker images --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' | grep -v -e "^$base:" -e '<none>' || true)
   if [ -n "$images" ]; then docker rmi $images >/dev/null; fi
   if docker image inspect "$base" >/dev/null 2>&1; then docker rmi "$base" >/dev/null; fi
   docker image prune -f --filter "label=$label" >/dev/null # what was built on them
