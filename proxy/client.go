@@ -75,14 +75,15 @@ func (c *clientConn) keep(b []byte) bool {
 func (c *clientConn) take() {
 	b := c.batch
 	c.batch = nil
-	for i := range b.commands {
-		if !c.unfold(&b.commands[i]) {
-			b.commands = b.commands[:i]
+	commands := b.commands
+	for i := range commands {
+		if !c.unfold(&commands[i]) {
+			commands = commands[:i]
 			break
 		}
 	}
-	if len(b.commands) > 0 {
-		c.session.submit(b.commands)
+	if len(commands) > 0 {
+		c.session.submit(commands)
 	}
 	b.giveBack()
 }

@@ -15,8 +15,8 @@ import (
 
 // Values that are too large to be kept.
 //
-// An argument of at least streamFrom bytes, the last of its command, is not read into
-// memory: it goes from the client's connection to a private one of the master's in
+// Of an argument of more than streamFrom bytes, the last of its command, only the first so
+// many are read into memory; the rest is not: it goes from the client's connection to a private one of the master's in
 // pieces (resp.Body), which nobody else waits behind. Once its first byte was taken it
 // cannot be sent again: if the master is lost before the last one, the command has certainly not
 // run, and the client is told so (errBodyLost).
@@ -26,8 +26,8 @@ import (
 // for that: there the rest of it is dropped, and the command, if it may run twice, is sent
 // again over a private one. Its key is remembered, so that this happens once.
 
-// streamFrom is the size from which a value is not kept, in bytes.
-const streamFrom = 4 << 20
+// streamFrom is the size from which a value is not kept, in bytes, in either direction.
+const streamFrom = upstream.LargeReply
 
 // streams says whether the last argument of a command may be handed on as it arrives:
 // nothing here has to look at it.

@@ -80,6 +80,7 @@ type Conn struct {
 	suspect     time.Time        // since when it is paused and another node may become master; zero: no time
 	multi       bool             // behind all that is queued, a MULTI is open
 	multiWas    bool             // the same, behind all that was handed to the network
+	cause       error            // why it was closed, if that is neither Close nor the peer's doing
 
 	withheld  []withheldFrame // in the order of the wire, before those in flight
 	stream    io.ReadCloser   // what follows behind pending
@@ -89,7 +90,6 @@ type Conn struct {
 	uncovered   Stake // of what is pending, with no barrier behind it
 	barriers    int   // that the network has: nothing else is sent meanwhile
 	newBarriers int   // that wait with what is pending
-	cause       error // why it was closed, if that is neither Close nor the peer's doing
 
 	seen  uint64    // progress when stalled last looked
 	quiet time.Time // since when stalled has seen calls wait and no progress
@@ -242,7 +242,7 @@ func (c *Conn) Pause() { loseAll(c.pause(false), NotSent) }
 func (c *Conn) pause(trusted bool) []Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !trusted && (c.state == open || c.suspect.IsZero()) {
+	if !trusted && c.suspect.IsZero() {
 		c.suspect = time.Now()
 	}
 	if c.state != open {

@@ -49,36 +49,29 @@ func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 	}
 }
 
-// streamPieces are what streams are written with.
-var streamPieces = sync.Pool{New: func() any { p := make([]byte, 64<<10); return &p }}
-
 // writeStream writes what follows behind the bytes that were just written, if anything
 // does, at the pace at which it comes.
 func (c *Conn) writeStream(stream io.ReadCloser) error {
 	if stream == nil {
 		return nil
 	}
-	piece := streamPieces.Get().(*[]byte)
-	defer streamPieces.Put(piece)
-	for {
-		n, err := stream.Read(*piece)
-		if n > 0 {
-			if _, err := c.nc.Write((*piece)[:n]); err != nil {
-				return err
-			}
-			c.progress.Add(1)
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
+	if _, err := io.Copy(streamWriter{c}, stream); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	c.streaming, c.written = nil, nil
 	c.mu.Unlock()
 	return nil
+}
+
+// streamWriter writes pieces of a stream to the network.
+type streamWriter struct{ c *Conn }
+
+// Write implements io.Writer.
+func (w streamWriter) Write(p []byte) (int, error) {
+	n, err := w.c.nc.Write(p)
+	w.c.progress.Add(1)
+	return n, err
 }
 
 // haltStream has writeStream end, which may wait for the client's next piece. The
