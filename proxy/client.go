@@ -13,8 +13,8 @@ import (
 // the connection itself, when the last reply is written.
 //
 // redcon accepts, reads and dispatches; the commands themselves it does not see. Its
-// parser makes three allocations for each, and scans it once more, which was a third of
-// steadis' own time where clients pipeline. So Read keeps what has come, as one batch,
+// parser makes three allocations for each, and scans it once more, which was a sixth of
+// steadis' time where clients pipeline (GET, 16 at a time). So Read keeps what has come, as one batch,
 // and hands redcon a single command of its own, the bell, at which the handler takes the batch.
 type clientConn struct {
 	*resp.Guard

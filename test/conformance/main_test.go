@@ -5,13 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"steadis/test/topology"
 )
 
 func TestMain(m *testing.M) {
@@ -71,10 +72,7 @@ func steadisBinary(t testing.TB) string {
 			return
 		}
 		program.path = filepath.Join(program.dir, "steadis")
-		build := exec.Command("go", "build", "-o", program.path, "steadis/cmd/steadis")
-		if out, err := build.CombinedOutput(); err != nil {
-			program.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
+		program.err = topology.BuildSteadis(program.path)
 	})
 	if program.err != nil {
 		t.Fatal(program.err)

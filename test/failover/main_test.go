@@ -3,7 +3,6 @@ package failover
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"steadis/test/failover/results"
+	"steadis/test/topology"
 )
 
 func TestMain(m *testing.M) {
@@ -43,10 +43,7 @@ func steadisBinary(t *testing.T) string {
 			return
 		}
 		program.path = filepath.Join(program.dir, "steadis")
-		build := exec.Command("go", "build", "-o", program.path, "steadis/cmd/steadis")
-		if out, err := build.CombinedOutput(); err != nil {
-			program.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
+		program.err = topology.BuildSteadis(program.path)
 	})
 	if program.err != nil {
 		t.Fatal(program.err)

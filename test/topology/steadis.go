@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -57,6 +58,15 @@ type Steadis struct {
 	ended    chan struct{}      // in-process only: closed once Run has returned
 	runErr   error              // in-process only: valid once ended is closed
 	stopErr  error
+}
+
+// BuildSteadis builds the program at path, without the race detector. The error has the
+// compiler's words.
+func BuildSteadis(path string) error {
+	if out, err := exec.Command("go", "build", "-o", path, "steadis/cmd/steadis").CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // RunSteadis starts steadis on free loopback ports and returns once it is ready
