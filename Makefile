@@ -6,6 +6,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 FUZZTIME    ?= 5s
 ROUNDS      ?= 20
+LANES       ?= 3
 DEMO        ?=
 BENCH       ?=
 BENCHFLAGS  ?=
@@ -54,9 +55,9 @@ bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compa
 		./proxy/resp ./proxy/command ./proxy/upstream ./sentinel/topology > bin/bench/micro.txt
 	@$(GO) run $(BENCHSTAT) $(OLD) bin/bench/micro.txt
 
-faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose)
+faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose; LANES= at a time)
 	@test/setup.sh --tests
-	@GO="$(GO)" ROUNDS="$(ROUNDS)" test/suite.sh faults
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" STEADIS_LANES="$(LANES)" test/suite.sh faults
 
 compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (4 min; needs Docker)
 	@test/compose/run.sh

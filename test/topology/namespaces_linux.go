@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -22,11 +23,12 @@ const bridgeName = "steadis0"
 // Isolated says whether this process was started by Isolate.
 func Isolated() bool { return os.Getenv(isolatedMark) != "" }
 
-// Isolate runs this program again, with the same arguments and in a network
-// namespace of its own, and gives its exit code: nothing that the new process
+// Isolate runs this program again, with the same arguments, further variables and in a
+// network namespace of its own, and gives its exit code: nothing that the new process
 // does to networks touches the machine's, and all of it is gone with the process.
-// An error says why the machine does not allow that; then nothing has run.
-func Isolate() (code int, err error) {
+// What it prints goes to out. An error says why the machine does not allow that; then
+// nothing has run.
+func Isolate(out io.Writer, variables ...string) (code int, err error) {
 	if os.Getenv(networkKind) == "relays" {
 		return 0, fmt.Errorf("%s=relays asks for none", networkKind)
 	}
@@ -44,8 +46,8 @@ func Isolate() (code int, err error) {
 	var cmd *exec.Cmd
 	for _, flags := range []uintptr{syscall.CLONE_NEWNET, syscall.CLONE_NEWNET | syscall.CLONE_NEWUSER} {
 		cmd = exec.Command(self, os.Args[1:]...)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-		cmd.Env = append(os.Environ(), isolatedMark+"=1")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, out, os.Stderr
+		cmd.Env = append(append(os.Environ(), isolatedMark+"=1"), variables...)
 		cmd.SysProcAttr = isolatedAttr(flags)
 		if err = cmd.Start(); err == nil {
 			break

@@ -4,6 +4,7 @@ package topology
 
 import (
 	"errors"
+	"io"
 	"os"
 )
 
@@ -13,7 +14,7 @@ var errNoNamespaces = errors.New("only Linux has network namespaces")
 func Isolated() bool { return false }
 
 // Isolate is for Linux.
-func Isolate() (code int, err error) { return 0, errNoNamespaces }
+func Isolate(io.Writer, ...string) (code int, err error) { return 0, errNoNamespaces }
 
 func bringUpLoopback() error { return errNoNamespaces }
 

@@ -16,11 +16,11 @@ import (
 // failoverFaults are failovers that go as they should and failovers that do not.
 var failoverFaults = []fault{
 	{
-		name: "SENTINEL FAILOVER", short: true, compared: true, load: pipelined, losses: nothing, clean: true,
+		name: "SENTINEL FAILOVER", often: 100, short: true, compared: true, load: pipelined, losses: nothing, clean: true,
 		inject: func(ctx context.Context, st *stage) error { return st.d.Failover(ctx) },
 	},
 	{
-		name: "switchover, replicas 0.9 s behind", short: true, losses: nothing, clean: true,
+		name: "switchover, replicas 0.9 s behind", often: 50, short: true, losses: nothing, clean: true,
 		inject: laggingSwitchover,
 	},
 	{

@@ -14,7 +14,7 @@ import (
 // masterFaults happen to the process of the master.
 var masterFaults = []fault{
 	{
-		name: "kill -9", short: true, compared: true, losses: unreplicated,
+		name: "kill -9", often: 100, short: true, compared: true, losses: unreplicated,
 		inject: func(_ context.Context, st *stage) error { return st.old.Kill() },
 		heal:   restartOld,
 	},
@@ -24,7 +24,7 @@ var masterFaults = []fault{
 		heal:   restartOld,
 	},
 	{
-		name: "SIGSTOP, SIGCONT after the switch", short: true, compared: true, losses: unreplicated,
+		name: "SIGSTOP, SIGCONT after the switch", often: 50, short: true, compared: true, losses: unreplicated,
 		inject: func(_ context.Context, st *stage) error { return st.old.Freeze() },
 		heal:   thawUnseen,
 	},

@@ -12,6 +12,9 @@ type fault struct {
 	name string
 	// short puts it among those that `make test` plays.
 	short bool
+	// often is how many times it is played for each 20 rounds that are asked for;
+	// 0 means 20.
+	often int
 	// compared has it played with the plain client and HAProxy as well.
 	compared bool
 	// load is what the writers do; see pipelined and steady.
@@ -40,6 +43,16 @@ type fault struct {
 	again bool
 	// drops says that clients' connections cannot survive it.
 	drops bool
+}
+
+// plays gives how often the fault is played in a mode when so many rounds of every
+// fault are asked for. Fewer than 20 are to find out whether all is well, and
+// others than steadis' own modes are there to compare with.
+func (f fault) plays(m mode, rounds int) int {
+	if f.often == 0 || rounds < 20 || !m.judged {
+		return rounds
+	}
+	return rounds * f.often / 20
 }
 
 // service is what a fault may do to the time that clients wait.

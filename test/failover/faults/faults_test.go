@@ -15,12 +15,13 @@ func TestFaults(t *testing.T) {
 	rounds, seed := number(t, "STEADIS_ROUNDS", 1), number(t, "STEADIS_SEED", 1)
 	chosen := pattern(t, "STEADIS_FAULTS")
 	chosenModes := pattern(t, "STEADIS_MODES")
-	figures.seed = seed
+	figures.Seed = seed
+	mine := ourLane(t)
 	for _, m := range modes() {
 		if chosenModes == nil && !m.judged || chosenModes != nil && !chosenModes.MatchString(m.name) {
 			continue
 		}
-		plays := schedule(m, chosen, rounds, seed)
+		plays := mine.of(schedule(m, chosen, rounds, seed))
 		if len(plays) > 0 {
 			t.Run(m.name, func(t *testing.T) { playAll(t, m, plays, seed) })
 		}
@@ -40,7 +41,7 @@ func schedule(m mode, chosen *regexp.Regexp, rounds, seed int) []turn {
 		if chosen == nil && !f.short || chosen != nil && !chosen.MatchString(f.name) || !m.judged && !f.compared {
 			continue
 		}
-		for round := range rounds {
+		for round := range f.plays(m, rounds) {
 			plays = append(plays, turn{f, round + 1})
 		}
 	}
@@ -66,6 +67,9 @@ func playAll(t *testing.T, m mode, plays []turn, seed int) {
 			st.playAndJudge(t, p, seed, &o)
 		})
 		figures.of(p.fault, m).add(&o, !passed)
+		if err := figures.save(); err != nil { // now, in case that this process does not reach its end
+			t.Error(err)
+		}
 		if !passed {
 			st.close(t)
 			st = nil
@@ -82,7 +86,7 @@ func newStage(t *testing.T, m mode) *stage {
 		st.close(t)
 		t.Fatal(err)
 	}
-	figures.network = st.network.Kind()
+	figures.Network = st.network.Kind()
 	return st
 }
 

@@ -14,34 +14,34 @@ import (
 
 // tally sums up the rounds of one fault in one mode.
 type tally struct {
-	fault, mode                                                  string
-	rounds, failed, acked, lost, doubled, doubt, errors, dropped int
-	ordered, orderAsked                                          int
-	longest, served                                              time.Duration
-	judged                                                       bool
+	Fault, Mode                                                  string
+	Rounds, Failed, Acked, Lost, Doubled, Doubt, Errors, Dropped int
+	Ordered, OrderAsked                                          int
+	Longest, Served                                              time.Duration
+	Judged                                                       bool
 }
 
 func (s *tally) add(o *outcome, failed bool) {
-	s.rounds++
+	s.Rounds++
 	if failed {
-		s.failed++
+		s.Failed++
 	}
 	if o.audit == nil {
 		return
 	}
 	a := o.audit
-	s.acked, s.lost, s.doubled = s.acked+a.Acknowledged, s.lost+a.Lost, s.doubled+a.Doubled
-	s.doubt, s.dropped = s.doubt+a.UnknownPresent+a.UnknownAbsent, s.dropped+a.Dropped
+	s.Acked, s.Lost, s.Doubled = s.Acked+a.Acknowledged, s.Lost+a.Lost, s.Doubled+a.Doubled
+	s.Doubt, s.Dropped = s.Doubt+a.UnknownPresent+a.UnknownAbsent, s.Dropped+a.Dropped
 	for prefix, n := range a.Errors {
 		if prefix != prefixInDoubt && prefix != prefixUnconfirmed && prefix != noReply {
-			s.errors += n
+			s.Errors += n
 		}
 	}
-	s.longest, s.served = max(s.longest, a.LongestWait), max(s.served, o.served)
+	s.Longest, s.Served = max(s.Longest, a.LongestWait), max(s.Served, o.served)
 	if o.order != "" {
-		s.orderAsked++
+		s.OrderAsked++
 		if o.order == porcupine.Ok {
-			s.ordered++
+			s.Ordered++
 		}
 	}
 }
@@ -49,35 +49,45 @@ func (s *tally) add(o *outcome, failed bool) {
 var columns = []string{"fault", "mode", "rounds", "acknowledged", "lost", "doubled", "in doubt", "errors", "dropped",
 	"longest wait", "full service after", "linearizable", "as promised"}
 
-func (s *tally) row() []string {
+func (s *tally) cells() []string {
 	verdict := "-"
 	switch {
-	case s.judged:
-		verdict = fmt.Sprintf("%d of %d", s.rounds-s.failed, s.rounds)
-	case s.failed > 0:
-		verdict = fmt.Sprintf("(%d came to nothing)", s.failed)
+	case s.Judged:
+		verdict = fmt.Sprintf("%d of %d", s.Rounds-s.Failed, s.Rounds)
+	case s.Failed > 0:
+		verdict = fmt.Sprintf("(%d came to nothing)", s.Failed)
 	}
 	order := "-"
-	if s.orderAsked > 0 {
-		order = fmt.Sprintf("%d of %d", s.ordered, s.orderAsked)
+	if s.OrderAsked > 0 {
+		order = fmt.Sprintf("%d of %d", s.Ordered, s.OrderAsked)
 	}
 	served := "-"
-	if s.served >= 0 {
-		served = s.served.Round(time.Millisecond).String()
+	if s.Served >= 0 {
+		served = s.Served.Round(time.Millisecond).String()
 	}
-	row := []string{s.fault, s.mode}
-	for _, n := range []int{s.rounds, s.acked, s.lost, s.doubled, s.doubt, s.errors, s.dropped} {
+	row := []string{s.Fault, s.Mode}
+	for _, n := range []int{s.Rounds, s.Acked, s.Lost, s.Doubled, s.Doubt, s.Errors, s.Dropped} {
 		row = append(row, fmt.Sprint(n))
 	}
-	return append(row, s.longest.Round(time.Millisecond).String(), served, order, verdict)
+	return append(row, s.Longest.Round(time.Millisecond).String(), served, order, verdict)
 }
 
-// ledger collects the tallies of a run.
+// merge adds what another lane counted.
+func (s *tally) merge(o *tally) {
+	s.Rounds, s.Failed, s.Acked = s.Rounds+o.Rounds, s.Failed+o.Failed, s.Acked+o.Acked
+	s.Lost, s.Doubled, s.Doubt = s.Lost+o.Lost, s.Doubled+o.Doubled, s.Doubt+o.Doubt
+	s.Errors, s.Dropped = s.Errors+o.Errors, s.Dropped+o.Dropped
+	s.Ordered, s.OrderAsked = s.Ordered+o.Ordered, s.OrderAsked+o.OrderAsked
+	s.Longest, s.Served = max(s.Longest, o.Longest), max(s.Served, o.Served)
+}
+
+// ledger collects the tallies of a run, or of one lane of it.
 type ledger struct {
 	mu      sync.Mutex // guards the fields below
-	rows    []*tally
-	network string
-	seed    int
+	Rows    []*tally
+	Network string
+	Seed    int
+	Lanes   int
 }
 
 var figures ledger
@@ -86,14 +96,36 @@ var figures ledger
 func (l *ledger) of(f fault, m mode) *tally {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range l.rows {
-		if s.fault == f.name && s.mode == m.name {
+	if s := l.row(f.name, m.name); s != nil {
+		return s
+	}
+	s := &tally{Fault: f.name, Mode: m.name, Judged: m.judged, Served: -1}
+	l.Rows = append(l.Rows, s)
+	return s
+}
+
+// row gives the tally of a fault in a mode, nil if there is none. l.mu is held.
+func (l *ledger) row(fault, mode string) *tally {
+	for _, s := range l.Rows {
+		if s.Fault == fault && s.Mode == mode {
 			return s
 		}
 	}
-	s := &tally{fault: f.name, mode: m.name, judged: m.judged, served: -1}
-	l.rows = append(l.rows, s)
-	return s
+	return nil
+}
+
+// merge adds the ledger of a lane.
+func (l *ledger) merge(lane *ledger) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Network, l.Seed, l.Lanes = lane.Network, lane.Seed, l.Lanes+1
+	for _, o := range lane.Rows {
+		if s := l.row(o.Fault, o.Mode); s != nil {
+			s.merge(o)
+		} else {
+			l.Rows = append(l.Rows, o)
+		}
+	}
 }
 
 // write puts the section into the document that STEADIS_RESULTS names.
@@ -101,22 +133,20 @@ func (l *ledger) write() error {
 	path := os.Getenv("STEADIS_RESULTS")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if path == "" || len(l.rows) == 0 {
+	if path == "" || len(l.Rows) == 0 {
 		return nil
 	}
 	section := results.Section{Title: "Faults", Header: columns, Intro: strings.Join([]string{
 		"`make faults`. " + results.Origin(),
-		fmt.Sprintf("A master, 2 replicas, 3 Sentinels (down-after 1 s, failover-timeout 4 s) and steadis, each on a host of its own: %s. Seed %d.", l.network, l.seed),
+		fmt.Sprintf("A master, 2 replicas, 3 Sentinels (down-after 1 s, failover-timeout 4 s) and steadis, each on a host of its own: %s. Seed %d, %d at a time.", l.Network, l.Seed, max(l.Lanes, 1)),
 		"Lost: acknowledged and absent in the end. In doubt: answered with INDOUBT or UNCONFIRMED, or not at all. Errors: other error replies. " +
 			"Full service after: from a majority announcing a master (or from the end of a fault that keeps the master) until every writer is served, " +
 			"and the longest wait from then on; the slowest round. As promised: rounds in which everything was as test/failover/faults expects.",
 	}, "\n\n")}
 	for _, f := range faults() {
 		for _, m := range modes() {
-			for _, s := range l.rows {
-				if s.fault == f.name && s.mode == m.name {
-					section.Rows = append(section.Rows, s.row())
-				}
+			if s := l.row(f.name, m.name); s != nil {
+				section.Rows = append(section.Rows, s.cells())
 			}
 		}
 	}

@@ -41,25 +41,25 @@ func runHere(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	code, err := topology.Isolate()
+	code, err := playLanes(dir)
 	if err == nil {
 		return code
 	}
 	fmt.Fprintf(os.Stderr, "faults: no network namespaces here (%v): relays on loopback stand in for them\n", err)
-	code = m.Run()
-	if err := figures.write(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return max(code, 1)
+	return max(m.Run(), written(figures.write()))
+}
+
+// written says what became of a file that this process had to write: 0, or 1 and why.
+func written(err error) (code int) {
+	if err == nil {
+		return 0
 	}
-	return code
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 func runTests(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if err := figures.write(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = max(code, 1)
-		}
-		os.Exit(code)
+		os.Exit(max(code, written(figures.save())))
 	}))
 }
