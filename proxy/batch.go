@@ -39,6 +39,23 @@ func (b *batch) fill(raw []byte, args int) {
 	}
 }
 
+// fillFound splits raw, whole commands that f has found.
+func (b *batch) fillFound(raw []byte, f *resp.Found) {
+	last := 0
+	for _, c := range f.Commands {
+		last += int(c.B)
+	}
+	slab := make([][]byte, last)
+	for i, a := range f.Args[:last] {
+		slab[i] = raw[a.A:a.B:a.B]
+	}
+	begin := int32(0)
+	for _, c := range f.Commands {
+		b.commands = append(b.commands, clientCommand{raw: raw[begin:c.A:c.A], args: slab[:c.B:c.B]})
+		begin, slab = c.A, slab[c.B:]
+	}
+}
+
 func (b *batch) giveBack() {
 	if cap(b.commands) > mostKept {
 		return

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -21,6 +22,7 @@ type clientConn struct {
 	session *Session
 
 	// Owned by the goroutine that reads.
+	in    inlet
 	batch *batch
 	carry []byte // the beginning of a command of which the guard has more
 }
@@ -28,23 +30,27 @@ type clientConn struct {
 // bell is what redcon is handed for a batch.
 const bell = "*1\r\n$4\r\nbell\r\n"
 
-// Read hands out whole commands. A fault in the client's bytes it tells the
+// Read hands out the bell for each batch. A fault in the client's bytes it tells the
 // session, and then it waits for the client's end: so a client that hangs up while
 // its earlier commands wait is noticed, and redcon, whose own error reply would
 // come out of order, sees nothing but that end. The session's own closing of the
 // connection, behind the error reply, ends the wait too.
 func (c *clientConn) Read(p []byte) (int, error) {
 	for {
-		n, err := c.Guard.Read(p)
+		c.in.own = p
+		b, found, err := c.Guard.Next(&c.in)
 		if err == nil {
-			if c.keep(p[:n]) {
+			kept := c.keep(b, found)
+			c.in.giveBack()
+			if kept {
 				return copy(p, bell), nil
 			}
 			continue
 		}
+		c.in.giveBack()
 		var fault *resp.ProtocolError
 		if !errors.As(err, &fault) {
-			return n, err
+			return 0, err
 		}
 		c.session.readEnded(fault.Text)
 		// A small buffer that all connections share in turn; any error is an end.
@@ -55,7 +61,12 @@ func (c *clientConn) Read(p []byte) (int, error) {
 
 // keep makes a batch of what the guard has handed out. It returns false if that is not a
 // whole command yet.
-func (c *clientConn) keep(b []byte) bool {
+func (c *clientConn) keep(b []byte, found *resp.Found) bool {
+	if found != nil && c.carry == nil {
+		c.batch = newBatch()
+		c.batch.fillFound(bytes.Clone(b), found)
+		return true
+	}
 	raw := make([]byte, len(c.carry)+len(b))
 	copy(raw[copy(raw, c.carry):], b)
 	commands, args, whole := resp.CountCommands(raw)

@@ -8,7 +8,7 @@
 //
 // redcon accepts, reads and dispatches; in front of it the guard lets only whole,
 // legal commands through, because redcon can be killed by one packet, and they reach
-// the handler as one batch (client.go). The handler
+// the handler as one batch (client.go), read by one system call (inlet.go, package sysio). The handler
 // never waits for a reply: it queues the batch in the client's Session and sends
 // what can be sent over a pipelined connection that many clients share. That
 // connection's reader hands each reply to its Session, which writes it to the

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"steadis/proxy/sysio"
 )
 
 // chunk is the size up to which a client's output buffer is kept for reuse.
@@ -18,7 +20,7 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 // client is cut off.
 type output struct {
 	nc      net.Conn
-	try     func(b []byte) (int, error) // writes what the socket takes at once; nil if it cannot
+	socket  *sysio.Writer // for who writes now
 	limit   int64
 	spawn   func(func()) // runs trickle, its goroutine, counted by the server
 	drained func()       // called, with no lock held, when trickle has caught up
@@ -38,7 +40,7 @@ type output struct {
 
 // newOutput returns the output of nc.
 func newOutput(nc net.Conn, limit int64, spawn func(func())) *output {
-	o := &output{nc: nc, try: tryWriter(nc), limit: limit, spawn: spawn}
+	o := &output{nc: nc, socket: sysio.NewWriter(nc), limit: limit, spawn: spawn}
 	o.room.L = &o.mu
 	return o
 }
@@ -147,11 +149,7 @@ func (o *output) flush() {
 		if b == nil {
 			return
 		}
-		n := 0
-		var err error
-		if o.try != nil {
-			n, err = o.try(b)
-		}
+		n, err := o.socket.Try(b)
 		if err == nil && n < len(b) {
 			o.mu.Lock()
 			o.behind = int64(len(b) - n)
@@ -242,48 +240,4 @@ func (o *output) fd() int {
 	fd := -1
 	_ = raw.Control(func(n uintptr) { fd = int(n) }) // an error: it is closed already
 	return fd
-}
-
-// tryWriter returns a function that writes to nc without ever waiting, or nil if
-// nc is no socket. It must not be called concurrently.
-func tryWriter(nc net.Conn) func([]byte) (int, error) {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	var (
-		b    []byte
-		n    int
-		werr error
-	)
-	// One function value for all writes: a new one for each would be allocated.
-	write := func(fd uintptr) bool {
-		for n < len(b) {
-			k, err := syscall.Write(int(fd), b[n:])
-			switch {
-			case err == syscall.EINTR:
-				continue
-			case err == syscall.EAGAIN:
-				return true
-			case err != nil:
-				werr = err
-				return true
-			}
-			n += k
-		}
-		return true
-	}
-	return func(p []byte) (int, error) {
-		b, n, werr = p, 0, nil
-		err := raw.Write(write)
-		b = nil
-		if err == nil {
-			err = werr
-		}
-		return n, err
-	}
 }

@@ -192,9 +192,11 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	}
 	s.metrics.clientsTotal.Inc()
 	guard := resp.NewGuard(borrowed{nc}, resp.Limits{
-		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams,
+		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
 	})
-	return &clientConn{Guard: guard, session: sess}
+	c := &clientConn{Guard: guard, session: sess}
+	c.in.open(nc)
+	return c
 }
 
 // addresses returns the client's address and the one that it has connected to, as

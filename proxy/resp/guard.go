@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Guard is a client's connection whose Read hands out only whole, legal commands
+// Guard is a client's connection whose Next hands out only whole, legal commands
 // in canonical multibulk form. It stands before redcon v1.6.4, whose own parser
 // can be crashed, made to spin and made to rescan by a client, drops a good command
 // before a bad one, and differs from Redis in what it accepts. What it means to be
@@ -16,12 +16,12 @@ import (
 // kept, in memory from a pool that is given back as soon as it is empty. Nothing
 // is reserved for sizes that were only announced.
 //
-// Large commands go around redcon, which copies them two or three times and never
-// gives the memory back: Read hands out a placeholder, and TakeLarge the command. Of one
+// Large commands are kept in memory of their own, which becomes the command's: Next hands
+// out a placeholder, and TakeLarge the command. Of one
 // that is larger still the last argument is not kept at all: it comes as a Body, and the
-// next Read waits until that has been read.
+// next Next waits until that has been read.
 //
-// Read and TakeLarge may be called by one goroutine at a time; all other methods
+// Next, Read and TakeLarge may be called by one goroutine at a time; all other methods
 // concurrently.
 type Guard struct {
 	net.Conn
@@ -30,7 +30,7 @@ type Guard struct {
 	use     atomic.Int32         // reading and closed bits: who gives the memory back
 	body    atomic.Pointer[Body] // q.stream, for Close
 
-	// Owned by Read and TakeLarge, or by Close once neither is under way.
+	// Owned by Next and TakeLarge, or by Close once neither is under way.
 	q       query
 	backlog []byte // read, but not to be judged before earlier commands are handled
 	fault   error  // of the client; returned once all before it is handed out
@@ -56,8 +56,8 @@ func NewGuard(conn net.Conn, limits Limits) *Guard {
 // SetUnauthenticated says whether the client has yet to authenticate, which puts
 // Redis' limits of 10 arguments of 16384 bytes in force. It counts from the next
 // command that has not been scanned; a command that exceeds these limits is
-// judged only in the Read after the one that handed out the command before it. So
-// who handles AUTH has to say false before the next Read.
+// judged only in the Next after the one that handed out the command before it. So
+// who handles AUTH has to say false before it is called.
 func (g *Guard) SetUnauthenticated(yes bool) { g.unauth.Store(yes) }
 
 // Buffered returns how many bytes of an unfinished command are held.
@@ -88,27 +88,61 @@ func (g *Guard) Close() error {
 	return err
 }
 
-// Read hands out whole commands, a long one over several calls. It returns a
-// *ProtocolError for ever once the client has broken the protocol or a limit, after
-// all commands before the fault were handed out; io.EOF at the end, also within
-// a command; and the connection's errors, after which it may be called again if
+// Memory is where Next puts what a client sends. Its methods are called by Next only.
+type Memory interface {
+	// Size returns how many bytes there are, at least 1.
+	Size() int
+	// Bytes returns the memory.
+	Bytes() []byte
+	// Fill waits until the client has sent something, and reads it to Bytes()[off:]; so
+	// who is idle needs no memory.
+	Fill(off int) (n int, err error)
+	// Found returns where commands in the memory may be noted; nil if nowhere.
+	Found() *Found
+}
+
+// Next hands out whole commands, a long one over several calls, in m's memory. found is
+// m's, and says where they and their arguments are; it is nil if Next has not looked.
+// It returns a *ProtocolError for ever once the client has broken the
+// protocol or a limit, after all commands before the fault were handed out; io.EOF at the end,
+// also within a command; and the connection's errors, after which it may be called again if
 // they are temporary, as that of a read deadline.
-func (g *Guard) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+func (g *Guard) Next(m Memory) (b []byte, found *Found, err error) {
+	if m.Size() == 0 {
+		return nil, nil, nil
 	}
 	if !g.use.CompareAndSwap(0, reading) {
-		return 0, net.ErrClosed
+		return nil, nil, net.ErrClosed
 	}
-	n, err := g.read(p)
+	n, found, err := g.read(m)
 	if held := g.q.partial() + int64(len(g.backlog)); held != g.partial.Load() {
 		g.partial.Store(held)
 	}
 	g.leave()
-	return n, err
+	if n == 0 {
+		return nil, nil, err
+	}
+	return m.Bytes()[:n], found, err
 }
 
-// leave ends a Read or a TakeLarge.
+// Read is Next with the caller's memory.
+func (g *Guard) Read(p []byte) (int, error) {
+	b, _, err := g.Next(given{g.Conn, p})
+	return len(b), err
+}
+
+// given is memory of a caller who waits with it.
+type given struct {
+	conn net.Conn
+	p    []byte
+}
+
+func (m given) Size() int                 { return len(m.p) }
+func (m given) Bytes() []byte             { return m.p }
+func (m given) Fill(off int) (int, error) { return m.conn.Read(m.p[off:]) }
+func (m given) Found() *Found             { return nil }
+
+// leave ends a Next or a TakeLarge.
 func (g *Guard) leave() {
 	if !g.use.CompareAndSwap(reading, 0) { // Close left the memory to us
 		g.free()
@@ -142,11 +176,11 @@ func (g *Guard) TakeLarge(args [][]byte) (raw []byte, largeArgs [][]byte, body *
 	return raw, SplitCommand(raw), nil, true
 }
 
-// read is Read between its entry and its exit.
-func (g *Guard) read(p []byte) (int, error) {
+// read is Next between its entry and its exit.
+func (g *Guard) read(m Memory) (int, *Found, error) {
 	for {
 		if g.q.ready > 0 {
-			return g.q.take(p), nil
+			return g.q.take(m.Bytes()), nil, nil
 		}
 		if len(g.backlog) > 0 {
 			b := g.backlog
@@ -156,58 +190,68 @@ func (g *Guard) read(p []byte) (int, error) {
 		}
 		if g.fault != nil {
 			g.q.free()
-			return 0, g.fault
+			return 0, nil, g.fault
 		}
 		if err := g.readErr; err != nil {
 			g.readErr = nil
-			return 0, err
+			return 0, nil, err
 		}
 		if g.q.phase == inBodyStream {
 			g.pump()
 			continue
 		}
-		if n := g.fill(p); n > 0 {
-			return n, nil
+		if n, found := g.fill(m); n > 0 {
+			return n, found, nil
 		}
 	}
 }
 
 // fill reads from the connection once. It returns how many bytes of whole commands
-// it has put into p, and leaves the rest, and all errors, in g.
-func (g *Guard) fill(p []byte) int {
-	if g.q.phase == inBody && g.q.body >= int64(len(p)) {
+// it has put into m, and leaves the rest, and all errors, in g.
+func (g *Guard) fill(m Memory) (int, *Found) {
+	size := int64(m.Size())
+	if g.q.phase == inBody && g.q.body >= size {
 		g.fillBody()
-		return 0
+		return 0, nil
 	}
 	// What is held of a command goes before what is read now. If it is short,
 	// leave room for it, so that what follows the command need not be moved.
 	off := 0
-	if held := g.q.partial(); held <= int64(len(p)/2) {
+	if held := g.q.partial(); held <= size/2 {
 		off = int(held)
 	}
-	n, err := g.Conn.Read(p[off:])
+	n, err := m.Fill(off)
 	g.readErr = err
+	if n == 0 {
+		return 0, nil
+	}
+	p := m.Bytes()
 	b := p[off : off+n]
 	if g.q.partial() == 0 {
-		return g.pass(p[:n], 0)
+		found := m.Found()
+		found.reset()
+		return g.pass(p[:n], 0, found), found
 	}
 	used, e, fault := g.q.feed(b, g.unauth.Load(), false)
 	if e != gotWhole {
 		g.stop(b[used:], e, fault)
-		return 0
+		return 0, nil
 	}
 	if off > 0 && g.q.ready == int64(off+used) {
 		g.q.take(p[:off+used])
-		return g.pass(p[:off+n], off+used)
+		found := m.Found()
+		found.reset()
+		found.note(p[:off+used])
+		return g.pass(p[:off+n], off+used, found), found
 	}
 	g.feed(b[used:], true)
-	return 0
+	return 0, nil
 }
 
 // pass hands out b[:from], which is whole commands, and those that follow it in b;
 // the rest it keeps. It returns how many bytes are handed out.
-func (g *Guard) pass(b []byte, from int) int {
-	whole := from + g.q.limits.whole(b[from:], g.unauth.Load())
+func (g *Guard) pass(b []byte, from int, found *Found) int {
+	whole := g.q.limits.whole(b, from, g.unauth.Load(), found)
 	if whole < len(b) {
 		g.feed(b[whole:], whole > 0)
 	}

@@ -15,7 +15,7 @@ type Limits struct {
 	// MaxBuffered is the most bytes of one command, as Redis'
 	// client-query-buffer-limit.
 	MaxBuffered int64
-	// MaxInPlace is the most bytes of a command that Read hands out as it is. What
+	// MaxInPlace is the most bytes of a command that Next hands out as it is. What
 	// is longer goes around whoever reads: see Guard.TakeLarge.
 	MaxInPlace int64
 	// StreamFrom is how many bytes are kept of the last argument of a command that Streams

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"steadis/proxy/resp"
+	"steadis/proxy/sysio"
 )
 
 // readLoop hands each reply frame to its call and, at the connection's end,
@@ -24,6 +25,7 @@ func (c *Conn) readLoop(wg *sync.WaitGroup, size int) {
 
 func (c *Conn) readFrames(size int) error {
 	var (
+		socket               = sysio.NewReader(c.nc)
 		scanner              resp.Scanner
 		buf                  = make([]byte, size)
 		start, scanned, fill int // buf[start:scanned] is the frame so far, buf[:fill] was read
@@ -32,7 +34,7 @@ func (c *Conn) readFrames(size int) error {
 		large                parts
 	)
 	for {
-		n, err := c.nc.Read(buf[fill:])
+		n, err := socket.Read(buf[fill:])
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,8 @@ import (
 	"io"
 	"runtime"
 	"sync"
+
+	"steadis/proxy/sysio"
 )
 
 const (
@@ -18,6 +20,7 @@ const (
 func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 	defer wg.Done()
 	defer close(c.wrote)
+	socket := sysio.NewWriter(c.nc)
 	for {
 		select {
 		case <-c.wake:
@@ -35,7 +38,7 @@ func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 			if buf == nil {
 				break
 			}
-			if n, err := c.write(buf); err != nil {
+			if n, err := c.write(socket, buf); err != nil {
 				c.notWritten(len(buf) - n)
 				c.fail(err) // readLoop notices and gives the calls their fate
 				return
@@ -86,9 +89,9 @@ func (c *Conn) haltStream() {
 }
 
 // write writes buf and returns how much of it the network took.
-func (c *Conn) write(buf []byte) (int, error) {
+func (c *Conn) write(w io.Writer, buf []byte) (int, error) {
 	for at := 0; ; {
-		n, err := c.nc.Write(buf[at:min(at+pieceSize, len(buf))])
+		n, err := w.Write(buf[at:min(at+pieceSize, len(buf))])
 		at += n
 		if err != nil || at == len(buf) {
 			return at, err

@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"net"
+	"sync"
+	"syscall"
+
+	"steadis/proxy/resp"
+	"steadis/proxy/sysio"
+)
+
+// inlet is the memory that a client's commands are read into, for resp.Guard. While a
+// client sends nothing it has none of its own: a socket is read when it is readable, into
+// memory that all clients share in turn and that holds a whole pipeline. So a batch costs one
+// system call, however long it is, and an idle client nothing. What is no socket is read
+// into redcon's buffer. One goroutine uses it.
+type inlet struct {
+	nc  net.Conn
+	raw syscall.RawConn // nil if nc is no socket
+	own []byte          // redcon's buffer
+
+	lent *inletMemory // nil while nothing is read
+	read func(fd uintptr) bool
+	off  int
+	n    int
+	err  error
+}
+
+const (
+	// inletSize is how much of a client is read at one time.
+	inletSize = 32 << 10
+	// maxInPlace is the longest command that is handled where it was read; a longer one
+	// gets memory of its own as it comes.
+	maxInPlace = 16 << 10
+)
+
+type inletMemory struct {
+	bytes [inletSize]byte
+	found resp.Found
+}
+
+var inletPool = sync.Pool{New: func() any { return new(inletMemory) }}
+
+// open is to be called once.
+func (m *inlet) open(nc net.Conn) {
+	m.nc, m.raw, m.read = nc, sysio.Raw(nc), m.readSome
+}
+
+// Found implements resp.Memory.
+func (m *inlet) Found() *resp.Found {
+	if m.raw == nil {
+		return nil
+	}
+	return &m.borrow().found
+}
+
+// borrow takes memory if there is none.
+func (m *inlet) borrow() *inletMemory {
+	if m.lent == nil {
+		m.lent = inletPool.Get().(*inletMemory)
+	}
+	return m.lent
+}
+
+// giveBack returns the memory.
+func (m *inlet) giveBack() {
+	if m.lent != nil {
+		inletPool.Put(m.lent)
+		m.lent = nil
+	}
+}
+
+// Size implements resp.Memory.
+func (m *inlet) Size() int {
+	if m.raw == nil {
+		return len(m.own)
+	}
+	return inletSize
+}
+
+// Bytes implements resp.Memory.
+func (m *inlet) Bytes() []byte {
+	if m.raw == nil {
+		return m.own
+	}
+	return m.borrow().bytes[:]
+}
+
+// Fill implements resp.Memory.
+func (m *inlet) Fill(off int) (int, error) {
+	if m.raw == nil {
+		return m.nc.Read(m.own[off:])
+	}
+	m.off, m.n, m.err = off, 0, nil
+	if err := m.raw.Read(m.read); err != nil {
+		return 0, err
+	}
+	return m.n, m.err
+}
+
+// readSome reads what has come; false if nothing has: then it is called again when the
+// socket is readable.
+func (m *inlet) readSome(fd uintptr) bool {
+	n, again, err := sysio.Read(fd, m.borrow().bytes[m.off:])
+	if again {
+		m.giveBack()
+		return false
+	}
+	m.n, m.err = n, err
+	return true
+}
