@@ -57,11 +57,16 @@ func (s *Server) busyOr(sess *Session, r *request) []byte {
 	return sess.pong(r)
 }
 
-// notePause notes a CLIENT PAUSE that is on its way.
+// notePause notes a CLIENT PAUSE that is on its way. Of two the one that ends later counts
+// (Redis 7.0 networking.c pauseClients).
 func (s *Server) notePause(args [][]byte) {
-	if len(args) > 2 {
-		if ms := atoi(args[2]); ms > 0 {
-			s.stops.pausedUntil.Store(s.now().Add(time.Duration(ms) * time.Millisecond).UnixNano())
+	if len(args) <= 2 {
+		return
+	}
+	until := s.now().Add(time.Duration(atoi(args[2])) * time.Millisecond).UnixNano()
+	for before := s.stops.pausedUntil.Load(); until > before; before = s.stops.pausedUntil.Load() {
+		if s.stops.pausedUntil.CompareAndSwap(before, until) {
+			return
 		}
 	}
 }
