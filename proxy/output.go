@@ -5,6 +5,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"steadis/proxy/socket"
 )
 
 // chunk is the size up to which a client's output buffer is kept for reuse.
@@ -18,7 +20,7 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 // client is cut off.
 type output struct {
 	nc      net.Conn
-	try     func(b []byte) (int, error) // writes what the socket takes at once; nil if it cannot
+	try     socket.Try // nil if nothing can be written without waiting
 	limit   int64
 	spawn   func(func()) // runs trickle, its goroutine, counted by the server
 	drained func()       // called, with no lock held, when trickle has caught up
@@ -38,7 +40,7 @@ type output struct {
 
 // newOutput returns the output of nc.
 func newOutput(nc net.Conn, limit int64, spawn func(func())) *output {
-	o := &output{nc: nc, try: tryWriter(nc), limit: limit, spawn: spawn}
+	o := &output{nc: nc, try: socket.TryWriter(nc), limit: limit, spawn: spawn}
 	o.room.L = &o.mu
 	return o
 }
@@ -127,7 +129,7 @@ const lastWords = 5 * time.Second
 // abort closes the connection at once, and throws away what the kernel still has
 // for a client that does not read it.
 func (o *output) abort() {
-	if tcp, ok := o.nc.(*net.TCPConn); ok {
+	if tcp, ok := o.nc.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	o.mu.Lock()
@@ -147,12 +149,15 @@ func (o *output) flush() {
 		if b == nil {
 			return
 		}
-		n := 0
-		var err error
+		var (
+			n     int
+			whole bool
+			err   error
+		)
 		if o.try != nil {
-			n, err = o.try(b)
+			n, whole, err = o.try(b)
 		}
-		if err == nil && n < len(b) {
+		if err == nil && !whole {
 			o.mu.Lock()
 			o.behind = int64(len(b) - n)
 			o.mu.Unlock()
@@ -242,48 +247,4 @@ func (o *output) fd() int {
 	fd := -1
 	_ = raw.Control(func(n uintptr) { fd = int(n) }) // an error: it is closed already
 	return fd
-}
-
-// tryWriter returns a function that writes to nc without ever waiting, or nil if
-// nc is no socket. It must not be called concurrently.
-func tryWriter(nc net.Conn) func([]byte) (int, error) {
-	sc, ok := nc.(syscall.Conn)
-	if !ok {
-		return nil
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nil
-	}
-	var (
-		b    []byte
-		n    int
-		werr error
-	)
-	// One function value for all writes: a new one for each would be allocated.
-	write := func(fd uintptr) bool {
-		for n < len(b) {
-			k, err := syscall.Write(int(fd), b[n:])
-			switch {
-			case err == syscall.EINTR:
-				continue
-			case err == syscall.EAGAIN:
-				return true
-			case err != nil:
-				werr = err
-				return true
-			}
-			n += k
-		}
-		return true
-	}
-	return func(p []byte) (int, error) {
-		b, n, werr = p, 0, nil
-		err := raw.Write(write)
-		b = nil
-		if err == nil {
-			err = werr
-		}
-		return n, err
-	}
 }
