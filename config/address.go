@@ -12,6 +12,9 @@ import (
 // unixPrefix begins a Listen entry that is a Unix socket.
 const unixPrefix = "unix:"
 
+// tlsPrefix begins a Listen entry where clients speak TLS.
+const tlsPrefix = "tls://"
+
 // longestSocketPath is what fits in sockaddr_un on Linux, with its closing zero.
 const longestSocketPath = 107
 
@@ -21,8 +24,11 @@ func SplitListen(entry string) (network, address string) {
 	if path, isUnix := strings.CutPrefix(entry, unixPrefix); isUnix {
 		return "unix", path
 	}
-	return "tcp", entry
+	return "tcp", strings.TrimPrefix(entry, tlsPrefix)
 }
+
+// ListensTLS says whether clients speak TLS on an entry of Config.Listen.
+func ListensTLS(entry string) bool { return strings.HasPrefix(entry, tlsPrefix) }
 
 // address is a checked host:port. Two that mean the same text-wise are equal.
 type address struct {
@@ -105,7 +111,7 @@ func parseHost(host string, bracketed bool) (string, error) {
 func parseListen(entry string) (address, error) {
 	network, path := SplitListen(entry)
 	if network == "tcp" {
-		return parseAddress(entry, true)
+		return parseAddress(path, true)
 	}
 	switch {
 	case !filepath.IsAbs(path):

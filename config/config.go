@@ -24,8 +24,15 @@ type Config struct {
 	// May be empty unless Input.NeedDeployment was set.
 	Master string `key:"master"`
 	// Listen lists where clients are accepted: host:port (empty host: every
-	// interface; port 0: a free one) or unix:/path. At least one.
+	// interface; port 0: a free one), tls://host:port or unix:/path. At least one.
 	Listen []string `key:"listen"`
+	// UnixMode is the mode of Unix sockets in Listen, in octal. Empty: as the umask leaves it.
+	UnixMode string `key:"unix_mode"`
+	// TLS is about the addresses in Listen that begin with tls://.
+	TLS ListenTLS `key:"tls"`
+	// ProxyProtocol lists whose connections begin with a header of the PROXY protocol:
+	// addresses, networks, ProxyProtocolUnix or ProxyProtocolAll.
+	ProxyProtocol []string `key:"proxy_protocol"`
 	// Admin is the admin HTTP server's host:port. Empty: no admin server.
 	Admin string `key:"admin"`
 	// AdminPprof serves profiles of the process on the admin server.
@@ -51,6 +58,8 @@ type Config struct {
 	Durable Durable `key:"durable"`
 	// SentinelAuth authenticates steadis to every Sentinel.
 	SentinelAuth Auth `key:"sentinel_auth"`
+	// SentinelTLS is about the connections to the Sentinels.
+	SentinelTLS DialTLS `key:"sentinel_tls"`
 	// SentinelTimeout bounds one Sentinel's answer or dial. > 0.
 	SentinelTimeout time.Duration `key:"sentinel_timeout"`
 	// SentinelPoll is the time between two questions to a Sentinel. > 0.
@@ -59,6 +68,8 @@ type Config struct {
 	SentinelPollHolding time.Duration `key:"sentinel_poll_holding"`
 	// Upstream is about the connections to the master.
 	Upstream Upstream `key:"upstream"`
+	// UpstreamTLS is about all connections to Redis nodes.
+	UpstreamTLS DialTLS `key:"upstream_tls"`
 	// AddressMap replaces addresses that Sentinel gives, host:port -> host:port.
 	AddressMap map[string]string `key:"address_map"`
 	// AllowCommands lists commands that pass although steadis refuses them, such as

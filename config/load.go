@@ -37,11 +37,13 @@ type Loaded struct {
 	// Origins maps a key's path to where its value was given: "steadis.yaml,
 	// line 3", "STEADIS_HOLD" or "--hold". Defaults are not in it.
 	Origins map[string]string
+
+	warnings []string // about the files that Load has read
 }
 
 // Load reads all layers, decodes and validates them. An error is Faults, every
 // one of them, and means that the configuration must be corrected. Apart from the
-// configuration file and password files it reads nothing and changes nothing.
+// configuration file and the files that it names it reads nothing and changes nothing.
 func Load(in Input) (*Loaded, error) {
 	l := &loader{in: in, merged: koanf.New("."), origins: map[string]string{}}
 	l.file("the built-in defaults", DefaultYAML)
@@ -70,6 +72,7 @@ func Load(in Input) (*Loaded, error) {
 	}{{"sentinel_auth", &loaded.SentinelAuth}, {"upstream", &loaded.Upstream.Auth}} {
 		s.auth.fromFile = l.secretFile(s.section+".password_file", "password", s.auth.PasswordFile, s.auth.Password)
 	}
+	loaded.warnings = l.tlsFiles(&loaded.Config)
 	loaded.tokenFromFile = l.secretFile("admin_token_file", "token", loaded.AdminTokenFile, loaded.AdminToken)
 	if len(l.faults) > 0 {
 		return nil, l.faults

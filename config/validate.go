@@ -21,6 +21,9 @@ func (c *Config) Validate() Faults {
 	v := &validation{}
 	v.deployment(c)
 	v.listeners(c)
+	v.unixMode(c)
+	v.tls(c)
+	v.proxyProtocol(c)
 	v.loops(c)
 	v.hold(c)
 	v.sentinelTimes(c)

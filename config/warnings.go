@@ -47,12 +47,13 @@ func (c *Config) Warnings() []string {
 			warn("address_map maps %s to itself; remove the line", from)
 		}
 	}
-	return warnings
+	return append(warnings, c.unusedTLS()...)
 }
 
-// Warnings adds to Config.Warnings what the origins of values give cause for.
+// Warnings adds to Config.Warnings what the origins of values and the files that Load
+// has read give cause for.
 func (l *Loaded) Warnings() []string {
-	warnings := l.Config.Warnings()
+	warnings := append(l.Config.Warnings(), l.warnings...)
 	for _, k := range Keys() {
 		if k.kind == kindSecret && l.Origins[k.Path] == "--"+k.Flag {
 			warnings = append(warnings, fmt.Sprintf("--%s stands in the process list, where every user of this machine can read it; use %s or %s_file", k.Flag, k.Env, k.Path))

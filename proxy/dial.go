@@ -23,6 +23,17 @@ func dialTCP(ctx context.Context, network, addr string) (net.Conn, error) {
 	return d.DialContext(ctx, network, addr)
 }
 
+// secured makes a dialFunc whose connections have passed secure.
+func secured(dial dialFunc, secure func(context.Context, net.Conn, string) (net.Conn, error)) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return secure(ctx, nc, addr)
+	}
+}
+
 // dialled is what came of one dial.
 type dialled struct {
 	conn net.Conn

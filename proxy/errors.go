@@ -32,6 +32,9 @@ const (
 	// errRefusedAgain answers a command that a verified master keeps refusing.
 	errRefusedAgain = "-LOADING steadis: the master has refused this command several times as a replica or a loading node " +
 		"would; it was not run; try again\r\n"
+	// NotTLS is what a client is told that speaks no TLS where it must.
+	NotTLS = "-ERR steadis: this address speaks TLS, and the client does not; connect with rediss:// or --tls\r\n"
+
 	errClosing = "-LOADING steadis: this proxy is shutting down; the command was not run; connect again\r\n"
 
 	// What Redis says when everything that a client caches may have changed

@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"steadis/proxy/resp"
+	"steadis/proxy/socket"
 	"steadis/proxy/sysio"
 )
 
@@ -43,7 +44,7 @@ var inletPool = sync.Pool{New: func() any { return new(inletMemory) }}
 
 // open is to be called once.
 func (m *inlet) open(nc net.Conn) {
-	m.nc, m.raw, m.read = nc, sysio.Raw(nc), m.readSome
+	m.nc, m.raw, m.read = nc, socket.Raw(nc), m.readSome
 }
 
 // Found implements resp.Memory.

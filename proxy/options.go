@@ -41,10 +41,13 @@ func ParseInDoubt(s string) (InDoubt, error) {
 
 // Options configure a Server.
 type Options struct {
-	Board      *topology.Board       // where the master is; required
-	Log        *zap.Logger           // nil: nothing is logged
-	Registry   prometheus.Registerer // nil: nothing is registered
-	Dial       func(ctx context.Context, network, addr string) (net.Conn, error)
+	Board    *topology.Board       // where the master is; required
+	Log      *zap.Logger           // nil: nothing is logged
+	Registry prometheus.Registerer // nil: nothing is registered
+	Dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Secure does a TLS handshake on what Dial, or its default, has connected to addr; nil: there is no
+	// TLS. It closes nc if it fails, and is bounded by ctx, that is Upstream.DialTimeout.
+	Secure     func(ctx context.Context, nc net.Conn, addr string) (net.Conn, error)
 	MasterName string // Sentinel's name for the master, for error texts
 	Version    string
 	Commands   command.Policy // which commands pass beside the usual ones, and which do not
@@ -93,6 +96,9 @@ func (o Options) orDefaults() Options {
 	}
 	if o.Dial == nil {
 		o.Dial = hedged(dialTCP)
+	}
+	if o.Secure != nil {
+		o.Dial = secured(o.Dial, o.Secure)
 	}
 	fill(&o.Hold, 30*time.Second)
 	fill(&o.HoldMaxCommands, 100_000)

@@ -6,7 +6,7 @@ import (
 	"syscall"
 	"time"
 
-	"steadis/proxy/sysio"
+	"steadis/proxy/socket"
 )
 
 // chunk is the size up to which a client's output buffer is kept for reuse.
@@ -20,7 +20,7 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 // client is cut off.
 type output struct {
 	nc      net.Conn
-	socket  *sysio.Writer // for who writes now
+	try     socket.Try // nil if nothing can be written without waiting
 	limit   int64
 	spawn   func(func()) // runs trickle, its goroutine, counted by the server
 	drained func()       // called, with no lock held, when trickle has caught up
@@ -40,7 +40,7 @@ type output struct {
 
 // newOutput returns the output of nc.
 func newOutput(nc net.Conn, limit int64, spawn func(func())) *output {
-	o := &output{nc: nc, socket: sysio.NewWriter(nc), limit: limit, spawn: spawn}
+	o := &output{nc: nc, try: socket.TryWriter(nc), limit: limit, spawn: spawn}
 	o.room.L = &o.mu
 	return o
 }
@@ -129,7 +129,7 @@ const lastWords = 5 * time.Second
 // abort closes the connection at once, and throws away what the kernel still has
 // for a client that does not read it.
 func (o *output) abort() {
-	if tcp, ok := o.nc.(*net.TCPConn); ok {
+	if tcp, ok := o.nc.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	o.mu.Lock()
@@ -149,8 +149,15 @@ func (o *output) flush() {
 		if b == nil {
 			return
 		}
-		n, err := o.socket.Try(b)
-		if err == nil && n < len(b) {
+		var (
+			n     int
+			whole bool
+			err   error
+		)
+		if o.try != nil {
+			n, whole, err = o.try(b)
+		}
+		if err == nil && !whole {
 			o.mu.Lock()
 			o.behind = int64(len(b) - n)
 			o.mu.Unlock()

@@ -19,7 +19,7 @@ type asker struct {
 }
 
 func newAsker(ctx context.Context, o *Options, addr string) *asker {
-	c := redis.NewSentinelClient(clientOptions(ctx, o, addr, o.User, o.Password))
+	c := redis.NewSentinelClient(sentinelOptions(ctx, o, addr))
 	return &asker{o: o, client: c, stop: context.AfterFunc(ctx, func() { c.Close() })}
 }
 

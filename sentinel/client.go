@@ -18,10 +18,22 @@ import (
 // must notice the loss, since a new connection may be to another process.
 var errOneDial = errors.New("the connection was lost")
 
+// sentinelOptions are the go-redis options for one connection to the Sentinel at addr.
+func sentinelOptions(ctx context.Context, o *Options, addr string) *redis.Options {
+	return clientOptions(ctx, o, o.Dial, addr, o.User, o.Password)
+}
+
+// nodeOptions are the go-redis options for one connection to the node at addr.
+func nodeOptions(ctx context.Context, o *Options, addr string) *redis.Options {
+	return clientOptions(ctx, o, o.DialNode, addr, o.RoleUser, o.RolePassword)
+}
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // clientOptions are the go-redis options for one connection to addr. It dials
 // once, within ctx as well as within what go-redis says: go-redis dials in a
 // goroutine of its own that outlives the command which wanted the connection.
-func clientOptions(ctx context.Context, o *Options, addr, user, password string) *redis.Options {
+func clientOptions(ctx context.Context, o *Options, dial dialFunc, addr, user, password string) *redis.Options {
 	var dialled atomic.Bool
 	return &redis.Options{
 		Addr:     addr,
@@ -35,7 +47,7 @@ func clientOptions(ctx context.Context, o *Options, addr, user, password string)
 			dialCtx, cancel := context.WithTimeout(dialCtx, o.Timeout)
 			defer cancel()
 			defer context.AfterFunc(ctx, cancel)()
-			c, err := o.Dial(dialCtx, network, addr)
+			c, err := dial(dialCtx, network, addr)
 			if err != nil {
 				return nil, err
 			}
@@ -86,7 +98,7 @@ func plain(err error) string {
 // askNode asks a Redis node for its ROLE, on a connection of its own, within
 // 2 timeouts.
 func askNode(ctx context.Context, o *Options, addr string) (role, string) {
-	c := redis.NewClient(clientOptions(ctx, o, addr, o.RoleUser, o.RolePassword))
+	c := redis.NewClient(nodeOptions(ctx, o, addr))
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	ctx, cancel := context.WithTimeout(ctx, 2*o.Timeout)

@@ -78,7 +78,7 @@ func (w *Watcher) fence(ctx context.Context, f raiseFence) {
 	ends, cancel := context.WithTimeout(ctx, fenceEnds)
 	defer cancel()
 	sleep(ends, fenceAfter)
-	c := redis.NewClient(clientOptions(ends, &w.o, f.addr, w.o.RoleUser, w.o.RolePassword))
+	c := redis.NewClient(nodeOptions(ends, &w.o, f.addr))
 	defer c.Close()
 	if ends.Err() != nil || !w.pause(ends, c, f, true) {
 		return

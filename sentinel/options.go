@@ -46,8 +46,10 @@ type Options struct {
 	// Fence stops, with CLIENT PAUSE WRITE as RoleUser, writers that bypass steadis at a
 	// master that is being replaced.
 	Fence bool
-	// Dial opens connections to Sentinels and nodes; nil means net.Dialer.
+	// Dial opens connections to Sentinels; nil means net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// DialNode opens connections to nodes; nil means Dial.
+	DialNode func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Log receives one line per change of state; nil means no log.
 	Log *zap.Logger
 	// Registry receives the metrics steadis_sentinel_*; nil means none.
@@ -94,6 +96,9 @@ func (o Options) normalized() (Options, error) {
 	fill(&o.PollHolding, fallbackPollHolding)
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
+	}
+	if o.DialNode == nil {
+		o.DialNode = o.Dial
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

@@ -112,7 +112,7 @@ func (d *deployment) stop() {
 
 func (d *deployment) client(port int) *redis.SentinelClient {
 	o := Options{Timeout: time.Second, Dial: (&net.Dialer{}).DialContext}
-	c := redis.NewSentinelClient(clientOptions(d.t.Context(), &o, "127.0.0.1:"+strconv.Itoa(port), "", ""))
+	c := redis.NewSentinelClient(sentinelOptions(d.t.Context(), &o, "127.0.0.1:"+strconv.Itoa(port)))
 	d.t.Cleanup(func() { c.Close() })
 	return c
 }

@@ -21,7 +21,7 @@ var errForbidden = errors.New("SUBSCRIBE is forbidden")
 // that fails or ctx ends, and always returns why. on is called once the
 // subscription stands, told for every event.
 func subscribe(ctx context.Context, o *Options, addr string, on func(), told func(event)) error {
-	client := redis.NewSentinelClient(clientOptions(ctx, o, addr, o.User, o.Password))
+	client := redis.NewSentinelClient(sentinelOptions(ctx, o, addr))
 	defer client.Close()
 	sub := client.Subscribe(ctx)
 	defer sub.Close()

@@ -94,7 +94,7 @@ func (c *change) close() {
 // has happened if it fails.
 func (c *change) prepare(ctx context.Context) error {
 	o := &c.w.o
-	c.master = redis.NewClient(clientOptions(ctx, o, c.from.Master, o.RoleUser, o.RolePassword))
+	c.master = redis.NewClient(nodeOptions(ctx, o, c.from.Master))
 	if _, err := replication(ctx, c.master); err != nil {
 		return fmt.Errorf("the master %s does not tell INFO replication: %w", c.from.Master, err)
 	}
@@ -118,7 +118,7 @@ func (c *change) lead(ctx context.Context, addr string) ([]map[string]string, er
 	if c.sentinel != nil {
 		c.sentinel.Close()
 	}
-	c.leader, c.sentinel = addr, redis.NewSentinelClient(clientOptions(ctx, o, addr, o.User, o.Password))
+	c.leader, c.sentinel = addr, redis.NewSentinelClient(sentinelOptions(ctx, o, addr))
 	said, err := c.sentinel.GetMasterAddrByName(ctx, o.Master).Result()
 	if err != nil {
 		return nil, err
@@ -271,7 +271,7 @@ func (c *change) catchUp(ctx context.Context) (int64, error) {
 // askReplica reads a replica's INFO replication, on a connection of its own.
 func (c *change) askReplica(ctx context.Context, addr string) (map[string]string, error) {
 	o := &c.w.o
-	r := redis.NewClient(clientOptions(ctx, o, addr, o.RoleUser, o.RolePassword))
+	r := redis.NewClient(nodeOptions(ctx, o, addr))
 	defer r.Close()
 	return replication(ctx, r)
 }

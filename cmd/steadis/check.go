@@ -74,10 +74,13 @@ func newCheckCommand(e *env) *cobra.Command {
 
 // check looks at everything that serve needs.
 func check(ctx context.Context, c *config.Loaded) checkReport {
-	report := checkReport{
-		Sentinel: sentinel.Check(ctx, watcherOptions(&c.Config, zap.NewNop(), nil)),
-		Warnings: c.Warnings(),
+	report := checkReport{Warnings: c.Warnings()}
+	tls, err := newLegs(&c.Config, zap.NewNop(), nil)
+	if err != nil { // the files were good a moment ago
+		report.Problem = err.Error()
+		return report
 	}
+	report.Sentinel = sentinel.Check(ctx, watcherOptions(&c.Config, tls, zap.NewNop(), nil))
 	if err := report.Sentinel.Err(); err != nil {
 		report.Problem = err.Error()
 	}
@@ -99,7 +102,7 @@ func check(ctx context.Context, c *config.Loaded) checkReport {
 // address that a running steadis has is fine: check is run next to serve too.
 func checkListen(ctx context.Context, what, entry, admin string) finding {
 	f := finding{What: what + " " + entry}
-	listener, err := openListener(ctx, entry)
+	listener, err := openListener(ctx, entry, 0)
 	switch {
 	case err == nil:
 		closeListeners([]net.Listener{listener})

@@ -141,7 +141,11 @@ func (d *drillCommand) run(cmd *cobra.Command) error {
 func (d *drillCommand) complete(loaded *config.Loaded) error {
 	o := &d.options
 	o.Kind, o.Version = drill.Kind(d.kind), ourVersion()
-	o.Sentinel = watcherOptions(&loaded.Config, zap.NewNop(), nil)
+	tls, err := newLegs(&loaded.Config, zap.NewNop(), nil)
+	if err != nil {
+		return usage(err)
+	}
+	o.Sentinel = watcherOptions(&loaded.Config, tls, zap.NewNop(), nil)
 	if loaded.Origins["admin"] != "" { // the default is about this machine, and the proxy may be on another
 		o.Admin = loaded.Admin
 	}

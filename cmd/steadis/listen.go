@@ -6,25 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 	"syscall"
-	"time"
 
 	"steadis/config"
 )
 
-// staleTimeout is how long a socket file's owner gets to accept a connection.
-const staleTimeout = time.Second
-
-// errSocketInUse is about a Unix socket that somebody accepts connections on.
-var errSocketInUse = errors.New("another program answers on this socket; stop it, or choose another path")
-
 // openListeners opens every entry of Config.Listen, or none: what is open is
-// closed again if one fails. The error says which one and what to do.
-func openListeners(ctx context.Context, entries []string) ([]net.Listener, error) {
+// closed again if one fails. Unix sockets get the mode, unless it is 0. The error says
+// which one failed and what to do.
+func openListeners(ctx context.Context, entries []string, mode fs.FileMode) ([]net.Listener, error) {
 	var open []net.Listener
 	for _, entry := range entries {
-		listener, err := openListener(ctx, entry)
+		listener, err := openListener(ctx, entry, mode)
 		if err != nil {
 			closeListeners(open)
 			return nil, err
@@ -40,16 +33,15 @@ func closeListeners(open []net.Listener) {
 	}
 }
 
-// openListener opens one entry, "host:port" or "unix:/path". A socket file that
-// nobody answers on is what a killed process left behind, and is replaced.
-func openListener(ctx context.Context, entry string) (net.Listener, error) {
+// openListener opens one entry of Config.Listen. A socket file that nobody answers on is
+// what a killed process left behind, and is replaced.
+func openListener(ctx context.Context, entry string, mode fs.FileMode) (net.Listener, error) {
 	network, address := config.SplitListen(entry)
+	listen := (&net.ListenConfig{}).Listen
 	if network == "unix" {
-		if err := removeStale(ctx, address); err != nil {
-			return nil, fmt.Errorf("cannot listen on %s: %w", entry, err)
-		}
+		listen = func(ctx context.Context, _, path string) (net.Listener, error) { return listenUnix(ctx, path, mode) }
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, network, address)
+	listener, err := listen(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", entry, explainListen(err))
 	}
@@ -72,32 +64,4 @@ func explainListen(err error) error {
 		return err
 	}
 	return fmt.Errorf("%s (%w)", advice, err)
-}
-
-// removeStale removes the socket file at path if nobody answers on it. A file of
-// another kind, and a socket that somebody answers on, are errors.
-func removeStale(ctx context.Context, path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return explainListen(err)
-	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("there is a file of this name that is no socket; remove it, or choose another path")
-	}
-	ctx, cancel := context.WithTimeout(ctx, staleTimeout)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	switch {
-	case err == nil:
-		_ = conn.Close() // it was only to see
-		return errSocketInUse
-	case !errors.Is(err, syscall.ECONNREFUSED): // too busy to answer is not stale
-		return fmt.Errorf("cannot tell whether the socket is still in use: %w", err)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot remove the socket that an earlier process left: %w", err)
-	}
-	return nil
 }

@@ -35,7 +35,7 @@ func TestUnixSockets(t *testing.T) {
 	}
 	defer other.Close()
 
-	listener, err := openListener(t.Context(), "unix:"+stale)
+	listener, err := openListener(t.Context(), "unix:"+stale, 0)
 	if err != nil {
 		t.Fatalf("a stale socket: %v", err)
 	}
@@ -54,7 +54,7 @@ func TestUnixSockets(t *testing.T) {
 		filepath.Join(dir, "no/dir"): "the socket's directory does not exist",
 		filepath.Join(file, "below"): "not a directory",
 	} {
-		if _, err := openListener(t.Context(), "unix:"+path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := openListener(t.Context(), "unix:"+path, 0); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, err, want)
 		}
 	}
@@ -70,13 +70,13 @@ func TestListenersOpenAllOrNone(t *testing.T) {
 	}
 	defer taken.Close()
 	socket := filepath.Join(t.TempDir(), "s")
-	if _, err := openListeners(t.Context(), []string{"unix:" + socket, taken.Addr().String()}); err == nil || !strings.Contains(err.Error(), "another program has this address") {
+	if _, err := openListeners(t.Context(), []string{"unix:" + socket, taken.Addr().String()}, 0); err == nil || !strings.Contains(err.Error(), "another program has this address") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Lstat(socket); err == nil {
 		t.Error("the first listener stayed open")
 	}
-	open, err := openListeners(t.Context(), []string{"127.0.0.1:0", "[::1]:0", ":0"})
+	open, err := openListeners(t.Context(), []string{"127.0.0.1:0", "[::1]:0", ":0"}, 0)
 	if err != nil {
 		t.Skipf("this machine has no IPv6: %v", err)
 	}

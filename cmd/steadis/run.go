@@ -43,11 +43,15 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 
 	registry := newRegistry()
 	board := topology.NewBoard()
-	watcher, err := sentinel.New(watcherOptions(c, log, registry), board)
+	tls, err := newLegs(c, log.Named("tls"), registry)
 	if err != nil {
 		return err
 	}
-	options, err := proxyOptions(c, log, registry, board)
+	watcher, err := sentinel.New(watcherOptions(c, tls, log, registry), board)
+	if err != nil {
+		return err
+	}
+	options, err := proxyOptions(c, tls, log, registry, board)
 	if err != nil {
 		return err
 	}
@@ -71,12 +75,18 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 		return err
 	}
 
+	admitted, err := tls.admit(c, log.Named("entrance"), registry, []byte(proxy.NotTLS), clients)
+	if err != nil {
+		return err
+	}
+
 	parts, serving := newSupport(ctx)
 	parts.run("sentinel", watcher.Run)
+	parts.run("tls", tls.Run)
 	if operators != nil {
 		parts.run("admin", func(ctx context.Context) error { return pages.Serve(ctx, operators) })
 	}
-	err = server.Serve(serving, clients...)
+	err = server.Serve(serving, admitted...)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("proxy: %w", err)
 	} else {
@@ -111,7 +121,7 @@ func newRegistry() *prometheus.Registry {
 }
 
 // watcherOptions says what the control plane is told. check asks with the same.
-func watcherOptions(c *config.Config, log *zap.Logger, registry prometheus.Registerer) sentinel.Options {
+func watcherOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer) sentinel.Options {
 	return sentinel.Options{
 		Addresses:    c.Sentinel,
 		Master:       c.Master,
@@ -124,6 +134,8 @@ func watcherOptions(c *config.Config, log *zap.Logger, registry prometheus.Regis
 		PollHolding:  c.SentinelPollHolding,
 		AddressMap:   c.AddressMap,
 		Fence:        c.Fence,
+		Dial:         tls.sentinel.Dialer((&net.Dialer{}).DialContext),
+		DialNode:     tls.upstream.Dialer((&net.Dialer{}).DialContext),
 
 		HoldWithoutMajority: c.WithoutMajority == config.MinorityHold,
 		Log:                 log.Named("sentinel"),
@@ -132,7 +144,7 @@ func watcherOptions(c *config.Config, log *zap.Logger, registry prometheus.Regis
 }
 
 // proxyOptions says what the data path is told.
-func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registerer, board *topology.Board) (proxy.Options, error) {
+func proxyOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer, board *topology.Board) (proxy.Options, error) {
 	inDoubt, err := proxy.ParseInDoubt(c.InDoubt)
 	if err != nil {
 		return proxy.Options{}, err
@@ -141,6 +153,7 @@ func proxyOptions(c *config.Config, log *zap.Logger, registry prometheus.Registe
 		Board:           board,
 		Log:             log.Named("proxy"),
 		Registry:        registry,
+		Secure:          tls.upstream.Secure,
 		MasterName:      c.Master,
 		Commands:        command.Policy{Allow: c.AllowCommands, Deny: c.DenyCommands},
 		Hold:            c.Hold,

@@ -38,13 +38,14 @@ func newServeCommand(e *env) *cobra.Command {
 // serve opens the listeners that c names, says so in the log, and runs on them
 // until ctx ends.
 func serve(ctx context.Context, c *config.Loaded, log *zap.Logger) error {
-	clients, err := openListeners(ctx, c.Listen)
+	mode, _ := c.UnixFileMode()
+	clients, err := openListeners(ctx, c.Listen, mode)
 	if err != nil {
 		return err
 	}
 	var admin net.Listener
 	if c.Admin != "" {
-		if admin, err = openListener(ctx, c.Admin); err != nil {
+		if admin, err = openListener(ctx, c.Admin, 0); err != nil {
 			closeListeners(clients)
 			return err
 		}
@@ -63,6 +64,9 @@ func announce(c *config.Loaded, log *zap.Logger, clients []net.Listener, admin n
 	listen := make([]string, len(clients))
 	for i, listener := range clients {
 		listen[i] = listener.Addr().String()
+		if config.ListensTLS(c.Listen[i]) {
+			listen[i] = "tls://" + listen[i]
+		}
 	}
 	fields := []zap.Field{
 		zap.String("version", ourVersion()),

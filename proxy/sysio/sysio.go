@@ -13,8 +13,7 @@ import (
 	"syscall"
 )
 
-// Raw returns the socket of nc, nil if it is none, or is not to be used as one: bytes of TLS
-// have another meaning.
+// Raw returns the socket of nc, nil if it is none.
 func Raw(nc net.Conn) syscall.RawConn {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
@@ -102,7 +101,7 @@ func (r *Reader) readSome(fd uintptr) bool {
 	return !again
 }
 
-// Writer is Reader's counterpart. Its methods must not be called concurrently.
+// Writer is a socket as an io.Writer. Its methods must not be called concurrently.
 type Writer struct {
 	nc   net.Conn
 	raw  syscall.RawConn
@@ -112,18 +111,19 @@ type Writer struct {
 	err  error
 }
 
-// NewWriter returns a Writer of nc.
+// NewWriter returns a Writer of nc, nil if nc is no socket.
 func NewWriter(nc net.Conn) *Writer {
-	w := &Writer{nc: nc, raw: Raw(nc)}
+	raw := Raw(nc)
+	if raw == nil {
+		return nil
+	}
+	w := &Writer{nc: nc, raw: raw}
 	w.some = w.writeSome
 	return w
 }
 
-// Try writes what the connection takes without waiting, which may be nothing.
+// Try writes what the socket takes without waiting, which may be nothing.
 func (w *Writer) Try(p []byte) (int, error) {
-	if w.raw == nil {
-		return 0, nil
-	}
 	w.p, w.n, w.err = p, 0, nil
 	err := w.raw.Write(w.some)
 	w.p = nil

@@ -51,7 +51,10 @@ func TestBytesPass(t *testing.T) {
 			}
 			failed := make(chan error, 1)
 			go func() {
-				w := NewWriter(near)
+				var w io.Writer = near
+				if s := NewWriter(near); s != nil {
+					w = s
+				}
 				for b := sent; len(b) > 0; {
 					n, err := w.Write(b[:min(len(b), 100_001)])
 					if err != nil {

@@ -20,7 +20,10 @@ const (
 func (c *Conn) writeLoop(wg *sync.WaitGroup) {
 	defer wg.Done()
 	defer close(c.wrote)
-	socket := sysio.NewWriter(c.nc)
+	var socket io.Writer = c.nc
+	if w := sysio.NewWriter(c.nc); w != nil {
+		socket = w
+	}
 	for {
 		select {
 		case <-c.wake:

@@ -71,6 +71,7 @@ func (d *Deployment) launch(ctx context.Context, n *Node, config func(*Node) []s
 	} else {
 		d.Nodes = append(d.Nodes, n)
 	}
+	n.tls = d.options.TLS.client()
 	n.dir = filepath.Join(d.options.Dir, n.Label)
 	if err := os.Mkdir(n.dir, 0o700); err != nil {
 		return err
@@ -98,7 +99,7 @@ func (d *Deployment) tryLaunch(ctx context.Context, n *Node, config func(*Node) 
 	if err := d.placeRelay(n); err != nil {
 		return err
 	}
-	text := strings.Join(config(n), "\n") + "\n"
+	text := strings.Join(append(config(n), d.options.TLS.lines(n)...), "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(n.dir, "node.conf"), []byte(text), 0o600); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,6 +35,7 @@ type Node struct {
 
 	sentinel bool
 	password string
+	tls      *tls.Config // what Dial connects with; nil without TLS
 	dir      string
 	port     int
 
@@ -128,7 +130,7 @@ func (n *Node) RestartEmpty(ctx context.Context) error {
 
 // Dial opens a connection to the process itself and authenticates it.
 func (n *Node) Dial(ctx context.Context) (*wire.Conn, error) {
-	c, err := wire.Dial(ctx, n.DirectAddr())
+	c, err := n.dial(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	Debug bool
 	// SentinelConfig are lines added to the configuration of every Sentinel.
 	SentinelConfig []string
+	// TLS has every process speak TLS, and nothing else; nil: none does.
+	TLS *TLS
 	// Relays puts a Relay before every Redis node and announces its address, so
 	// that replication, Sentinel and clients can be cut off together.
 	Relays bool

@@ -144,6 +144,6 @@ func (o *Options) readFrom(ctx context.Context, record *workload.Record, master 
 		return nil, fmt.Errorf("%s is announced but %s", master, r.says())
 	}
 	from := o.source()
-	from.Addr, from.Dial = master, workload.Dialer(o.Sentinel.Dial)
+	from.Addr, from.Dial = master, o.dialNode()
 	return record.Audit(ctx, from)
 }

@@ -36,7 +36,7 @@ type Options struct {
 	Addr string
 	// Sentinel says which Sentinels to ask, about which master, how to
 	// authenticate to them and to the nodes (Role...), and which addresses to
-	// map. Its Dial opens connections to both.
+	// map. Its Dial opens connections to the Sentinels, its DialNode to the nodes.
 	Sentinel sentinel.Options
 	// Client is whom the load authenticates as, through the proxy and when it
 	// reads back.
@@ -146,7 +146,15 @@ func (o *Options) sentinelAt(addr string) server {
 }
 
 func (o *Options) nodeAt(addr string) server {
-	return server{addr: addr, who: Credentials{o.Sentinel.RoleUser, o.Sentinel.RolePassword}, dial: workload.Dialer(o.Sentinel.Dial), timeout: askTimeout}
+	return server{addr: addr, who: Credentials{o.Sentinel.RoleUser, o.Sentinel.RolePassword}, dial: o.dialNode(), timeout: askTimeout}
+}
+
+// dialNode is how nodes are reached; nil means net.Dialer.
+func (o *Options) dialNode() workload.Dialer {
+	if o.Sentinel.DialNode != nil {
+		return workload.Dialer(o.Sentinel.DialNode)
+	}
+	return workload.Dialer(o.Sentinel.Dial)
 }
 
 func (o *Options) proxy() server {
