@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"steadis/proxy/command"
@@ -103,7 +104,7 @@ func (s *Session) candidate(r *request) string {
 	case command.Auth:
 		r.target.Edition = 0
 		if len(r.args) > 3 {
-			return "-ERR syntax error\r\n"
+			return errSyntax
 		}
 		r.target.Auth = true
 		r.target.User, r.target.Password = "", string(r.args[len(r.args)-1])
@@ -130,6 +131,12 @@ func (s *Session) hello(r *request) string {
 	}
 	for i := 2; i < len(r.args); i++ {
 		switch left := len(r.args) - i - 1; {
+		case command.Is(r.args[i], "auth") && left >= 2 && s.server.static():
+			if !s.login(r.args[i+1], r.args[i+2]) {
+				return errWrongPass
+			}
+			r.args = slices.Delete(slices.Clone(r.args), i, i+3) // nothing that Redis should hear
+			i--
 		case command.Is(r.args[i], "auth") && left >= 2:
 			r.target.Auth, r.target.Edition = true, 0
 			r.target.User, r.target.Password = string(r.args[i+1]), string(r.args[i+2])
@@ -144,6 +151,9 @@ func (s *Session) hello(r *request) string {
 		default:
 			return "-ERR Syntax error in HELLO option '" + plain(string(r.args[i])) + "'\r\n"
 		}
+	}
+	if s.locked {
+		return errHelloNoAuth
 	}
 	return ""
 }

@@ -60,6 +60,11 @@ func NewGuard(conn net.Conn, limits Limits) *Guard {
 // who handles AUTH has to say false before the next Read.
 func (g *Guard) SetUnauthenticated(yes bool) { g.unauth.Store(yes) }
 
+// unauthenticated says whether the limits for clients that have yet to do so are in force.
+func (g *Guard) unauthenticated() bool {
+	return g.unauth.Load() || g.q.limits.Unauthenticated != nil && g.q.limits.Unauthenticated()
+}
+
 // Buffered returns how many bytes of an unfinished command are held.
 func (g *Guard) Buffered() int { return int(g.partial.Load()) }
 
@@ -191,7 +196,7 @@ func (g *Guard) fill(p []byte) int {
 	if g.q.partial() == 0 {
 		return g.pass(p[:n], 0)
 	}
-	used, e, fault := g.q.feed(b, g.unauth.Load(), false)
+	used, e, fault := g.q.feed(b, g.unauthenticated(), false)
 	if e != gotWhole {
 		g.stop(b[used:], e, fault)
 		return 0
@@ -207,7 +212,7 @@ func (g *Guard) fill(p []byte) int {
 // pass hands out b[:from], which is whole commands, and those that follow it in b;
 // the rest it keeps. It returns how many bytes are handed out.
 func (g *Guard) pass(b []byte, from int) int {
-	whole := from + g.q.limits.whole(b[from:], g.unauth.Load())
+	whole := from + g.q.limits.whole(b[from:], g.unauthenticated())
 	if whole < len(b) {
 		g.feed(b[whole:], whole > 0)
 	}
@@ -239,7 +244,7 @@ func (g *Guard) fillBody() {
 // b are being handed out.
 func (g *Guard) feed(b []byte, prior bool) {
 	for len(b) > 0 {
-		used, e, fault := g.q.feed(b, g.unauth.Load(), prior)
+		used, e, fault := g.q.feed(b, g.unauthenticated(), prior)
 		b = b[used:]
 		if e != gotWhole {
 			g.stop(b, e, fault)
