@@ -37,8 +37,9 @@ func (s *Session) advanceAdopt(r *request) bool {
 	if r.link == nil {
 		r.own().link = s.server.pool.Shared(r.target, s.id)
 		if r.info.Verb == command.Hello {
-			// The link has authenticated already, and the name is ours.
-			r.raw = resp.AppendCommand(nil, "HELLO", strconv.Itoa(max(2, r.target.Protocol)))
+			// The name is ours. The link has authenticated already, but the password may have
+			// been changed since: Redis judges it again, as it does with AUTH.
+			r.raw = resp.AppendCommandBytes(nil, withoutName(r.args)...)
 		}
 	}
 	if gate := s.server.pool.Gate(); known && !gate.Open && !gate.Out && s.adoptHere(r) {
@@ -158,6 +159,23 @@ func (s *Session) hello(r *request) string {
 	return ""
 }
 
+// withoutName returns HELLO's arguments without SETNAME, for a connection that has no name.
+func withoutName(args [][]byte) [][]byte {
+	if len(args) == 1 {
+		return args // tells, and changes nothing
+	}
+	kept := slices.Clone(args[:2])
+	for i := 2; i < len(args); i++ {
+		if command.Is(args[i], "setname") {
+			i++
+			continue
+		}
+		kept = append(kept, args[i:i+3]...) // AUTH user password
+		i += 2
+	}
+	return kept
+}
+
 // protocolOf is a protocol version as Identity has it: 0 stands for 2.
 func protocolOf(version int64) int {
 	if version == 3 {
@@ -170,6 +188,9 @@ func protocolOf(version int64) int {
 // it is no error.
 func (s *Session) adopted(r *request, frame []byte) {
 	if frame[0] == '-' {
+		if resp.IsError(frame, "WRONGPASS") {
+			s.server.pool.Refused(r.target)
+		}
 		s.letGo(r)
 		s.answer(r, frame)
 		return

@@ -41,6 +41,7 @@ const (
 
 	// Redis' own texts (7.0: networking.c, db.c, multi.c), for what is decided here.
 	errNoAuth      = "-NOAUTH Authentication required.\r\n"
+	errExecNoAuth  = "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n"
 	errMaxClients  = "-ERR max number of clients reached\r\n"
 	errNotInteger  = "-ERR value is not an integer or out of range\r\n"
 	errIntRange    = "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"

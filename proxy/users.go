@@ -149,6 +149,9 @@ func (s *Session) refuseStranger(r *request) bool {
 	if r.info.Known && !command.Arity(r.info, len(r.args)) {
 		return s.local(r, errArity(r.info.Name))
 	}
+	if r.info.Verb == command.Exec {
+		return s.local(r, []byte(errExecNoAuth))
+	}
 	return s.local(r, []byte(errNoAuth))
 }
 

@@ -319,6 +319,9 @@ func (p *Pool) WaitCoversAll(yes bool) { p.waitCoversAll.Store(yes) }
 // Accepted notes that the master has taken id, on a pinned connection.
 func (p *Pool) Accepted(id Identity) { p.learn(id, nil) }
 
+// Refused notes that the master does not take id any more.
+func (p *Pool) Refused(id Identity) { p.learn(id, &Rejected{}) }
+
 // NeedsAuth says whether the master takes commands only from clients that have
 // authenticated, as the last fresh connection that had not done so was told.
 func (p *Pool) NeedsAuth() bool { return p.needsAuth.Load() }
