@@ -56,6 +56,15 @@ type Config struct {
 	WithoutMajority string `key:"without_majority"`
 	// Durable is about writes that are acknowledged only when replicas have them.
 	Durable Durable `key:"durable"`
+	// Auth is AuthPassthrough or AuthStatic: who judges clients' passwords.
+	Auth string `key:"auth"`
+	// Users are who clients may be, with AuthStatic. See RevealUsers.
+	Users Users `key:"users"`
+	// UsersFile is the file that Load reads them from instead.
+	UsersFile string `key:"users_file"`
+	// Protected keeps steadis from listening for other machines while clients need no
+	// password to get the rights of Upstream's.
+	Protected bool `key:"protected"`
 	// SentinelAuth authenticates steadis to every Sentinel.
 	SentinelAuth Auth `key:"sentinel_auth"`
 	// SentinelTLS is about the connections to the Sentinels.
@@ -90,6 +99,7 @@ type Config struct {
 	Log Log `key:"log"`
 
 	tokenFromFile Secret // what Load read from AdminTokenFile
+	usersFromFile Users  // and from UsersFile
 }
 
 // RevealAdminToken gives the token that must be shown; empty means that nobody may change
@@ -106,6 +116,12 @@ const (
 	InDoubtClose = "close" // the client's connection is closed
 	InDoubtError = "error" // the client gets -INDOUBT and keeps its connection
 	InDoubtRetry = "retry" // the write is sent again: at least once
+)
+
+// The values of Config.Auth: who judges clients' passwords.
+const (
+	AuthPassthrough = "passthrough" // the master
+	AuthStatic      = "static"      // steadis, by Config.Users
 )
 
 // The values of Config.WithoutMajority: what to do while most Sentinels cannot be asked.
@@ -159,18 +175,23 @@ func (a Auth) Reveal() string {
 
 // Upstream is about the connections to the master.
 type Upstream struct {
-	// Auth is for steadis' own questions (ROLE, PING); clients bring their own.
+	// Auth is for steadis' own questions (ROLE, PING), and with AuthStatic for clients'
+	// commands.
 	Auth
 	// Connections is how many shared connections there are for each user,
 	// database and protocol. > 0.
 	Connections int `key:"connections"`
+	// Dials is how many connections of a client's own may be dialled at one time. > 0.
+	Dials int `key:"dials"`
+	// DialRate is how many of them may be dialled in a second. >= 0; 0 means no bound.
+	DialRate int `key:"dial_rate"`
 	// DialTimeout bounds one dial, TCP and AUTH together. > 0, < Config.Hold.
 	DialTimeout time.Duration `key:"dial_timeout"`
 	// Heartbeat is how long a connection may owe a reply before it is questioned. > 0.
 	Heartbeat time.Duration `key:"heartbeat"`
 }
 
-// Limits bounds what clients may use up. All > 0.
+// Limits bounds what clients may use up. All > 0, but for those that say so.
 type Limits struct {
 	// Clients is how many clients may be connected at one time.
 	Clients int `key:"clients"`
@@ -178,10 +199,22 @@ type Limits struct {
 	Pipeline int `key:"pipeline"`
 	// Output is how many bytes of replies a client may leave unread.
 	Output Size `key:"output"`
+	// PubSubOutput is the same for a client that has subscribed.
+	PubSubOutput Size `key:"pubsub_output"`
+	// PubSubOutputSoft is how many it may leave unread for PubSubSoftTime. <= PubSubOutput.
+	PubSubOutputSoft Size `key:"pubsub_output_soft"`
+	// PubSubSoftTime is that time. >= 0.
+	PubSubSoftTime time.Duration `key:"pubsub_soft_time"`
+	// Memory is how many bytes all clients may have in unread replies and commands under way.
+	Memory Size `key:"memory"`
 	// QueryMemory is how many bytes of unfinished commands all clients may have.
 	QueryMemory Size `key:"query_memory"`
 	// Bulk is the largest argument of a command, in bytes.
 	Bulk Size `key:"bulk"`
+	// Idle is how long a client may send nothing. >= 0; 0 means for ever.
+	Idle time.Duration `key:"idle"`
+	// Keepalive is the silence after which TCP probes a client. >= 0; 0 means never.
+	Keepalive time.Duration `key:"keepalive"`
 }
 
 // Log is about the log on standard error.

@@ -108,10 +108,12 @@ func (f *strictFile) value(key *Key, where string, value *yaml.Node) {
 		f.values[key.Path] = value.Value
 	case key.kind == kindList && value.Kind == yaml.SequenceNode:
 		f.texts(key, where, value.Content)
-	case key.kind == kindPairs && value.Kind == yaml.MappingNode:
+	case key.kind.mapping() && value.Kind == yaml.MappingNode:
 		f.texts(key, where, value.Content)
 	case key.kind == kindPairs:
 		f.add(key.Path, where, `must be a mapping, with lines such as "172.18.0.2:6379": "127.0.0.1:7001"`)
+	case key.kind == kindUsers:
+		f.add(key.Path, where, `must be a mapping, with lines such as app: "#<SHA-256 of the password>"`)
 	case key.kind == kindList:
 		f.add(key.Path, where, "must be a list, such as [a, b]")
 	default:
@@ -129,7 +131,7 @@ func (f *strictFile) texts(key *Key, where string, nodes []*yaml.Node) {
 		}
 		items = append(items, node.Value)
 	}
-	if key.kind == kindPairs {
+	if key.kind.mapping() {
 		for i := 0; i+1 < len(items); i += 2 {
 			items[i/2] = items[i] + "=" + items[i+1]
 		}

@@ -25,7 +25,17 @@ const (
 	kindSize     kind = "size"
 	kindList     kind = "list"  // []string
 	kindPairs    kind = "pairs" // map[string]string
+	kindUsers    kind = "users" // Users
 )
+
+// several says whether a value of this kind is a list of texts.
+func (k kind) several() bool { return k == kindList || k.mapping() }
+
+// mapping says whether these texts are pairs, a mapping in a file.
+func (k kind) mapping() bool { return k == kindPairs || k == kindUsers }
+
+// secret says whether a value of this kind must not be shown.
+func (k kind) secret() bool { return k == kindSecret || k == kindUsers }
 
 var kindOfType = map[reflect.Type]kind{
 	reflect.TypeFor[string]():            kindText,
@@ -36,6 +46,7 @@ var kindOfType = map[reflect.Type]kind{
 	reflect.TypeFor[Size]():              kindSize,
 	reflect.TypeFor[[]string]():          kindList,
 	reflect.TypeFor[map[string]string](): kindPairs,
+	reflect.TypeFor[Users]():             kindUsers,
 }
 
 // Key is one thing that can be configured, under all its names.
@@ -219,7 +230,7 @@ func (f *flagText) Type() string   { return string(f.kind) }
 // Set keeps text. A list that is given more than once grows; anything else is
 // what was given last.
 func (f *flagText) Set(text string) error {
-	if f.set && (f.kind == kindList || f.kind == kindPairs) {
+	if f.set && f.kind.several() {
 		text = f.text + "," + text
 	}
 	f.text, f.set = text, true

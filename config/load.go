@@ -54,6 +54,9 @@ func Load(in Input) (*Loaded, error) {
 
 	loaded := &Loaded{Origins: l.origins}
 	broken := l.decode(&loaded.Config)
+	if !l.usersFile(&loaded.Config) {
+		broken["users_file"] = true
+	}
 	found := loaded.Validate()
 	if in.NeedDeployment {
 		found = append(found, loaded.missing()...)
@@ -183,7 +186,11 @@ func (l *loader) decode(c *Config) map[string]bool {
 		value, err := k.decode(raw)
 		if err != nil {
 			broken[k.Path] = true
-			l.faults = append(l.faults, Fault{Key: k.Path, Value: rawText(raw), Source: l.origins[k.Path], Problem: err.Error()})
+			shown := rawText(raw)
+			if k.kind.secret() {
+				shown = ""
+			}
+			l.faults = append(l.faults, Fault{Key: k.Path, Value: shown, Source: l.origins[k.Path], Problem: err.Error()})
 			if value, err = k.decode(k.Default); err != nil {
 				continue // default.yaml is at fault, which was reported with its line
 			}
@@ -200,7 +207,7 @@ func (k Key) decode(raw any) (any, error) {
 	if !isText && !isList {
 		return nil, errors.New("has no value")
 	}
-	if !isList && (k.kind == kindList || k.kind == kindPairs) {
+	if !isList && k.kind.several() {
 		var err error
 		if items, err = decodeList(text); err != nil {
 			return nil, err
@@ -221,6 +228,8 @@ func (k Key) decode(raw any) (any, error) {
 		return items, nil
 	case kindPairs:
 		return decodePairs(items)
+	case kindUsers:
+		return decodeUsers(items)
 	default:
 		return text, nil
 	}

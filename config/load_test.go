@@ -95,10 +95,12 @@ func TestDefaults(t *testing.T) {
 		TLS: ListenTLS{ClientAuth: ClientAuthRequired, MinVersion: TLS12}, ProxyProtocol: []string{},
 		SentinelTLS: DialTLS{MinVersion: TLS12}, UpstreamTLS: DialTLS{MinVersion: TLS12},
 		SentinelTimeout: 500 * time.Millisecond, SentinelPoll: time.Second, SentinelPollHolding: 100 * time.Millisecond,
-		Upstream:   Upstream{Connections: 2, DialTimeout: time.Second, Heartbeat: time.Second},
+		Upstream: Upstream{Connections: 2, Dials: 32, DialRate: 5000, DialTimeout: time.Second, Heartbeat: time.Second},
+		Auth:     AuthPassthrough, Users: Users{}, Protected: true,
 		AddressMap: map[string]string{}, AllowCommands: []string{}, DenyCommands: []string{},
-		Limits: Limits{Clients: 10000, Pipeline: 10000, Output: 64 << 20, QueryMemory: 256 << 20, Bulk: 512 << 20},
-		Drain:  10 * time.Second, GCPercent: 200, Log: Log{Level: "info", Format: LogConsole},
+		Limits: Limits{Clients: 10000, Pipeline: 10000, Output: 64 << 20, QueryMemory: 256 << 20, Bulk: 512 << 20, Keepalive: 300 * time.Second,
+			PubSubOutput: 32 << 20, PubSubOutputSoft: 8 << 20, PubSubSoftTime: time.Minute, Memory: 1 << 30},
+		Drain: 10 * time.Second, GCPercent: 200, Log: Log{Level: "info", Format: LogConsole},
 	}
 	if got := mustLoad(t, given{}).Config; !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -117,7 +119,11 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 		"proxy_protocol":       {"10.0.0.1", "10.0.0.0/8", "unix,*"},
 		"sentinel_tls.enabled": {"true", "true", "true"}, "sentinel_tls.min_version": {"1.3", "1.2", "1.3"},
 		"upstream_tls.enabled": {"true", "true", "true"}, "upstream_tls.min_version": {"1.3", "1.2", "1.3"},
-		"allow_commands": {"f", "*", "a|b"}, "deny_commands": {"f", "e", "a b"},
+		"auth": {"static", "passthrough", "static"}, "protected": {"false", "false", "true"},
+		"users":                     {"f=#" + strings.Repeat("1", 64), "e=#" + strings.Repeat("2", 64), "a=nopass"},
+		"limits.pubsub_output_soft": {"1kb", "2kb", "3kb"}, "limits.pubsub_output": {"9mb", "10mb", "11mb"},
+		"limits.keepalive": {"2s", "3s", "4s"},
+		"allow_commands":   {"f", "*", "a|b"}, "deny_commands": {"f", "e", "a b"},
 		"log.level": {"warn", "error", "debug"}, "log.format": {"json", "console", "json"},
 	}
 	byKind := map[kind][3]string{
@@ -135,6 +141,9 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 		g := given{file: nested(k.Path, value[0])}
 		if strings.HasSuffix(k.Path, ".user") { // a user needs a password
 			g.env = append(g.env, knownKeys().byPath[strings.TrimSuffix(k.Path, "user")+"password"].Env+"=x")
+		}
+		if k.Path == "users" {
+			g.env = append(g.env, "STEADIS_AUTH=static")
 		}
 		if k.Path == "sentinel_poll_holding" {
 			g.env = append(g.env, "STEADIS_SENTINEL_POLL=2s")

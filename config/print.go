@@ -64,6 +64,8 @@ func valueNode(value any) *yaml.Node {
 			list.Content = append(list.Content, textNode(item))
 		}
 		return list
+	case Users:
+		return valueNode(v.shown())
 	case map[string]string:
 		mapping := &yaml.Node{Kind: yaml.MappingNode}
 		if len(v) == 0 {

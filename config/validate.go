@@ -31,6 +31,7 @@ func (c *Config) Validate() Faults {
 	v.token(c)
 	v.auth("sentinel_auth", c.SentinelAuth)
 	v.auth("upstream", c.Upstream.Auth)
+	v.users(c)
 	v.upstream(c)
 	v.limits(c)
 	v.commands("allow_commands", c.AllowCommands, true)
@@ -83,6 +84,12 @@ func (v *validation) positive(key string, value int64, text string) {
 	}
 }
 
+func (v *validation) atLeastZero(key string, value int64, text string) {
+	if value < 0 {
+		v.add(key, text, "must be 0 or more")
+	}
+}
+
 func (v *validation) deployment(c *Config) {
 	seen := map[address]string{}
 	for _, entry := range c.Sentinel {
@@ -132,6 +139,7 @@ func (v *validation) listeners(c *Config) {
 		taken = append(taken, entry)
 	}
 	if c.Admin == "" {
+		v.withoutAdmin(c)
 		return
 	}
 	admin, err := parseAddress(c.Admin, true)
@@ -143,6 +151,20 @@ func (v *validation) listeners(c *Config) {
 		if parsed, _ := parseListen(entry); parsed.collides(admin) {
 			v.against("listen", "admin", c.Admin, fmt.Sprintf("takes the same port as listen '%s'; choose another port for one of the two", entry))
 		}
+	}
+}
+
+// withoutAdmin finds what only the admin server would use.
+func (v *validation) withoutAdmin(c *Config) {
+	const problem = "has no effect, as admin is empty and there is no admin server; set admin, or remove it"
+	if c.AdminPprof {
+		v.against("admin", "admin_pprof", "true", problem)
+	}
+	if c.AdminToken.Reveal() != "" {
+		v.against("admin", "admin_token", "", problem)
+	}
+	if c.AdminTokenFile != "" {
+		v.against("admin", "admin_token_file", c.AdminTokenFile, problem)
 	}
 }
 
@@ -173,12 +195,8 @@ func (v *validation) hold(c *Config) {
 	v.positive("hold_max_bytes", int64(c.HoldMaxBytes), c.HoldMaxBytes.String())
 	v.oneOf("in_doubt", c.InDoubt, InDoubtClose, InDoubtError, InDoubtRetry)
 	v.durable(c)
-	if c.Drain < 0 {
-		v.add("drain", formatDuration(c.Drain), "must be 0 or more")
-	}
-	if c.Threads < 0 {
-		v.add("threads", strconv.Itoa(c.Threads), "must be 0 or more")
-	}
+	v.atLeastZero("drain", int64(c.Drain), formatDuration(c.Drain))
+	v.atLeastZero("threads", int64(c.Threads), strconv.Itoa(c.Threads))
 	v.positive("gc_percent", int64(c.GCPercent), strconv.Itoa(c.GCPercent))
 }
 
@@ -239,6 +257,8 @@ func (v *validation) auth(section string, a Auth) {
 
 func (v *validation) upstream(c *Config) {
 	v.positive("upstream.connections", int64(c.Upstream.Connections), strconv.Itoa(c.Upstream.Connections))
+	v.positive("upstream.dials", int64(c.Upstream.Dials), strconv.Itoa(c.Upstream.Dials))
+	v.atLeastZero("upstream.dial_rate", int64(c.Upstream.DialRate), strconv.Itoa(c.Upstream.DialRate))
 	v.positive("upstream.heartbeat", int64(c.Upstream.Heartbeat), formatDuration(c.Upstream.Heartbeat))
 	v.positive("upstream.dial_timeout", int64(c.Upstream.DialTimeout), formatDuration(c.Upstream.DialTimeout))
 }
@@ -248,6 +268,19 @@ func (v *validation) limits(c *Config) {
 	v.positive("limits.clients", int64(l.Clients), strconv.Itoa(l.Clients))
 	v.positive("limits.pipeline", int64(l.Pipeline), strconv.Itoa(l.Pipeline))
 	v.positive("limits.output", int64(l.Output), l.Output.String())
+	v.positive("limits.pubsub_output", int64(l.PubSubOutput), l.PubSubOutput.String())
+	v.positive("limits.pubsub_output_soft", int64(l.PubSubOutputSoft), l.PubSubOutputSoft.String())
+	v.atLeastZero("limits.pubsub_soft_time", int64(l.PubSubSoftTime), formatDuration(l.PubSubSoftTime))
+	if l.PubSubOutputSoft > l.PubSubOutput && l.PubSubOutput > 0 {
+		v.against("limits.pubsub_output", "limits.pubsub_output_soft", l.PubSubOutputSoft.String(),
+			fmt.Sprintf("is more than limits.pubsub_output (%v), at which the client is disconnected at once; lower it", l.PubSubOutput))
+	}
+	if l.Keepalive > 0 && l.Keepalive < time.Second {
+		v.add("limits.keepalive", formatDuration(l.Keepalive), "is less than a second, the least that TCP knows; raise it, or write 0 for none")
+	}
+	v.positive("limits.memory", int64(l.Memory), l.Memory.String())
+	v.atLeastZero("limits.idle", int64(l.Idle), formatDuration(l.Idle))
+	v.atLeastZero("limits.keepalive", int64(l.Keepalive), formatDuration(l.Keepalive))
 	v.positive("limits.query_memory", int64(l.QueryMemory), l.QueryMemory.String())
 	v.positive("limits.bulk", int64(l.Bulk), l.Bulk.String())
 }

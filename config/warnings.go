@@ -55,7 +55,7 @@ func (c *Config) Warnings() []string {
 func (l *Loaded) Warnings() []string {
 	warnings := append(l.Config.Warnings(), l.warnings...)
 	for _, k := range Keys() {
-		if k.kind == kindSecret && l.Origins[k.Path] == "--"+k.Flag {
+		if k.kind.secret() && l.Origins[k.Path] == "--"+k.Flag {
 			warnings = append(warnings, fmt.Sprintf("--%s stands in the process list, where every user of this machine can read it; use %s or %s_file", k.Flag, k.Env, k.Path))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"steadis/proxy/command"
+	"steadis/proxy/upstream"
 )
 
 // changesAccess says whether a command may change what a client has to do before its
@@ -50,5 +51,22 @@ func (s *Server) cutUsers(names [][]byte) {
 			}
 		}
 		sess.mu.Unlock()
+	}
+}
+
+// userDeleted closes the clients of a user that the master has deleted, as it has done itself with
+// their connections: somebody has told it so beside steadis. A changed password ends no
+// connection, so it does not lead here.
+func (s *Server) userDeleted(id upstream.Identity) {
+	if s.static() {
+		return // no client's user is Redis'
+	}
+	for _, sess := range s.list() {
+		sess.mu.Lock()
+		if sess.ident.Auth && sess.ident.User == id.User && sess.ident.Password == id.Password {
+			sess.close()
+		}
+		sess.mu.Unlock()
+		sess.out.flush()
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"steadis/proxy/command"
@@ -36,8 +37,9 @@ func (s *Session) advanceAdopt(r *request) bool {
 	if r.link == nil {
 		r.own().link = s.server.pool.Shared(r.target, s.id)
 		if r.info.Verb == command.Hello {
-			// The link has authenticated already, and the name is ours.
-			r.raw = resp.AppendCommand(nil, "HELLO", strconv.Itoa(max(2, r.target.Protocol)))
+			// The name is ours. The link has authenticated already, but the password may have
+			// been changed since: Redis judges it again, as it does with AUTH.
+			r.raw = resp.AppendCommandBytes(nil, withoutName(r.args)...)
 		}
 	}
 	if gate := s.server.pool.Gate(); known && !gate.Open && !gate.Out && s.adoptHere(r) {
@@ -103,7 +105,7 @@ func (s *Session) candidate(r *request) string {
 	case command.Auth:
 		r.target.Edition = 0
 		if len(r.args) > 3 {
-			return "-ERR syntax error\r\n"
+			return errSyntax
 		}
 		r.target.Auth = true
 		r.target.User, r.target.Password = "", string(r.args[len(r.args)-1])
@@ -130,6 +132,12 @@ func (s *Session) hello(r *request) string {
 	}
 	for i := 2; i < len(r.args); i++ {
 		switch left := len(r.args) - i - 1; {
+		case command.Is(r.args[i], "auth") && left >= 2 && s.server.static():
+			if !s.login(r.args[i+1], r.args[i+2]) {
+				return errWrongPass
+			}
+			r.args = slices.Delete(slices.Clone(r.args), i, i+3) // nothing that Redis should hear
+			i--
 		case command.Is(r.args[i], "auth") && left >= 2:
 			r.target.Auth, r.target.Edition = true, 0
 			r.target.User, r.target.Password = string(r.args[i+1]), string(r.args[i+2])
@@ -145,7 +153,27 @@ func (s *Session) hello(r *request) string {
 			return "-ERR Syntax error in HELLO option '" + plain(string(r.args[i])) + "'\r\n"
 		}
 	}
+	if s.locked {
+		return errHelloNoAuth
+	}
 	return ""
+}
+
+// withoutName returns HELLO's arguments without SETNAME, for a connection that has no name.
+func withoutName(args [][]byte) [][]byte {
+	if len(args) == 1 {
+		return args // tells, and changes nothing
+	}
+	kept := slices.Clone(args[:2])
+	for i := 2; i < len(args); i++ {
+		if command.Is(args[i], "setname") {
+			i++
+			continue
+		}
+		kept = append(kept, args[i:i+3]...) // AUTH user password
+		i += 2
+	}
+	return kept
 }
 
 // protocolOf is a protocol version as Identity has it: 0 stands for 2.
@@ -160,6 +188,9 @@ func protocolOf(version int64) int {
 // it is no error.
 func (s *Session) adopted(r *request, frame []byte) {
 	if frame[0] == '-' {
+		if resp.IsError(frame, "WRONGPASS") {
+			s.server.pool.Refused(r.target)
+		}
 		s.letGo(r)
 		s.answer(r, frame)
 		return

@@ -84,7 +84,7 @@ const (
 // that it hits nobody there.
 func (s *Session) advanceAsk(r *request) bool {
 	if r.info.Verb == command.ClientKill {
-		raw, fault := killNobody(r.args)
+		raw, fault := s.killNobody(r.args)
 		if fault != "" {
 			return s.local(r, []byte(fault))
 		}
@@ -151,6 +151,8 @@ func (s *Session) answerHere(r *request) []byte {
 		s.face.noEvict, fault = roster.ParseOnOff(r.args, 2)
 	case command.ClientReply:
 		_, fault = roster.ParseReply(r.args) // what it does, was done when it came
+	case command.ACLWhoAmI:
+		return bulk(s.userName())
 	case command.ClientGetRedir:
 		return integer(s.redirection())
 	case command.ClientInfo:
@@ -308,7 +310,7 @@ func (s *Session) look() roster.Client {
 	now := s.server.now()
 	c := roster.Client{
 		ID: s.id, Addr: s.addr, LAddr: s.laddr, FD: s.out.fd(), Name: s.name, Age: now.Sub(s.created),
-		DB: s.ident.DB, Events: "r", User: "default", Resp: 2, LibName: s.face.libName, LibVer: s.face.libVer,
+		DB: s.ident.DB, Events: "r", Resp: 2, LibName: s.face.libName, LibVer: s.face.libVer,
 		QBuf: s.face.size, QBufFree: queryBufferSize - s.face.size%queryBufferSize, ArgvMem: s.face.size,
 		NoEvict: s.face.noEvict, NoTouch: s.untouched, Monitor: s.monitoring, CloseAfterReply: s.face.closing,
 		Unix: strings.HasPrefix(s.addr, "/"),
@@ -323,9 +325,7 @@ func (s *Session) look() roster.Client {
 	if s.face.last != nil {
 		c.Cmd = s.face.last.Name
 	}
-	if s.ident.Auth && s.ident.User != "" {
-		c.User = s.ident.User
-	}
+	c.User = s.userName()
 	if s.ident.Protocol == 3 {
 		c.Resp = 3
 	}

@@ -225,7 +225,7 @@ func (c *conductor) resume() {
 	// and nobody who has seen the outage end may be.
 	c.pool.Open(c.view.Master, c.view.Generation, c.view.Epoch)
 	c.noteEnd(c.hold.End(), waiting)
-	c.pool.Prepare(c.stranger())
+	c.pool.Prepare(c.identity())
 }
 
 // noteEnd logs and measures the end of an outage.

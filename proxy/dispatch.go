@@ -96,6 +96,8 @@ func (s *Session) advance(r *request) bool {
 		s.server.noteHTTP(s)
 		s.abort()
 		return true
+	case s.locked && !r.info.NoAuth:
+		return s.refuseStranger(r)
 	case s.tx != nil && s.tx.multi:
 		return s.advanceQueued(r)
 	case s.sub != nil && s.ident.Protocol != 3:
@@ -119,6 +121,10 @@ func (s *Session) advance(r *request) bool {
 		}
 	}
 	switch r.info.Verb {
+	case command.ACLWhoAmI:
+		if s.saysWho(r) {
+			return s.local(r, bulk(s.userName()))
+		}
 	case command.ServerInfo:
 		r.role = roleInfo
 	case command.Scan:

@@ -21,7 +21,7 @@ func (s *Session) readEnded(fault string) {
 		s.ended = true
 		// Redis closes behind a reply, so not if CLIENT REPLY keeps that back and no
 		// earlier one is due (7.0 networking.c setProtocolError): then nothing more is read.
-		s.queue.Push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: s.mute == 0 || s.owesReply(),
+		s.push(&request{s: s, info: refusedInfo, copies: 1, state: done, reply: errProtocol(fault), finish: s.mute == 0 || s.owesReply(),
 			mute: s.mute != 0, rare: &plainRequest})
 		s.answerReady()
 	}
@@ -67,7 +67,7 @@ func (s *Session) dropUnsent() {
 		s.leave(r, s.server.hold.Drop)
 		s.letGo(r)
 		r.dropBody()
-		s.bytes -= int(r.size)
+		s.unload(r)
 	}
 	s.next = min(s.next, first)
 }
@@ -107,6 +107,8 @@ func (s *Session) bury() {
 		r.dropBody()
 	}
 	s.queue = ring.Ring[*request]{}
+	s.load = 0
+	s.charge()
 	s.next = 0
 	s.endSub()
 	s.tx, s.track = nil, nil

@@ -44,6 +44,7 @@ const (
 
 	// Redis' own texts (7.0: networking.c, db.c, multi.c), for what is decided here.
 	errNoAuth      = "-NOAUTH Authentication required.\r\n"
+	errExecNoAuth  = "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n"
 	errMaxClients  = "-ERR max number of clients reached\r\n"
 	errNotInteger  = "-ERR value is not an integer or out of range\r\n"
 	errIntRange    = "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"
@@ -51,6 +52,10 @@ const (
 	errNoProto     = "-NOPROTO unsupported protocol version\r\n"
 	errHelloSyntax = "-ERR Protocol version is not an integer or out of range\r\n"
 	errClientName  = "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"
+	errSyntax      = "-ERR syntax error\r\n"
+	errWrongPass   = "-WRONGPASS invalid username-password pair or user is disabled.\r\n"
+	errNoPassword  = "-ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?\r\n"
+	errHelloNoAuth = "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n"
 	errExecAbort   = "-EXECABORT Transaction discarded because of previous errors.\r\n"
 )
 

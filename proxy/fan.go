@@ -23,6 +23,7 @@ const invalidateChannel = "__redis__:invalidate"
 // openSub begins the subscribed mode for the names of r; nil: for none that are known.
 func (s *Session) openSub(r *request) {
 	s.sub = &subscription{}
+	s.boundOutput()
 	for k := range s.sub.sets {
 		s.sub.sets[k] = make(map[string]struct{})
 	}
@@ -53,6 +54,7 @@ func (s *Session) endSub() {
 		return
 	}
 	s.sub = nil
+	s.boundOutput()
 	if u.direct {
 		s.server.subscribers.Add(-1)
 	}

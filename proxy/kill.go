@@ -3,6 +3,7 @@ package proxy
 import (
 	"slices"
 
+	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/proxy/roster"
 )
@@ -12,7 +13,11 @@ func (s *Session) killClients(r *request) []byte {
 	request, fault := roster.ParseKill(r.args)
 	all := s.server.faces()
 	judged := r.local || r.judged // there is such a user
+	users := s.server.users.Load()
 	known := func(name string) bool {
+		if users != nil {
+			return users.has(name)
+		}
 		return judged || name == "default" || slices.ContainsFunc(all, func(c seenClient) bool { return c.User == name })
 	}
 	if unknown := request.UnknownUser(known); unknown != "" {
@@ -50,13 +55,18 @@ func (s *Session) cut() {
 
 // killNobody returns a CLIENT KILL that Redis judges as it would judge this one, but that
 // hits nobody. fault is its answer if it is so wrong that there is none.
-func killNobody(args [][]byte) (raw []byte, fault string) {
+func (s *Session) killNobody(args [][]byte) (raw []byte, fault string) {
 	if _, fault := roster.ParseKill(args); fault != "" && len(args)%2 != 0 {
 		return nil, fault
 	}
 	harmless := [][]byte{args[0], args[1]}
 	if len(args) > 3 {
 		harmless = slices.Clone(args)
+		for i := 2; i+1 < len(args) && s.server.static(); i += 2 {
+			if command.Is(args[i], "user") {
+				harmless[i+1] = []byte(defaultUser) // Redis does not know steadis' own
+			}
+		}
 	}
 	return resp.AppendCommandBytes(nil, append(harmless, []byte("ID"), []byte(nobody))...), ""
 }

@@ -25,7 +25,10 @@ func (s *Session) advanceSession(r *request) bool {
 		}
 		s.reset()
 		return s.local(r, []byte(replyReset))
-	case command.Select, command.Auth, command.Hello:
+	case command.Auth, command.Select, command.Hello:
+		if r.info.Verb == command.Auth && s.server.static() {
+			return s.advanceLogin(r)
+		}
 		return s.advanceAdopt(r)
 	case command.ReadOnly, command.ReadWrite, command.Asking:
 		return s.pickHome(r) // of a cluster: Redis says that this is none
@@ -125,7 +128,8 @@ func (s *Session) reset() {
 	s.tx, s.track, s.monitoring, s.untouched = nil, nil, false, false
 	s.name = ""
 	lent := s.pin != nil && s.pin.lent > 0
-	s.moveTo(s.server.stranger(), nil)
+	s.moveTo(s.server.identity(), nil)
+	s.greet()
 	if lent {
 		s.repin()
 		return

@@ -15,7 +15,8 @@ type metrics struct {
 
 	clientsTotal, clientsRefused, overflows prometheus.Counter
 	outages, inDoubt, resubscribed          prometheus.Counter
-	unconfirmed                             prometheus.Counter
+	unconfirmed, wrongPasswords             prometheus.Counter
+	idle, crowdedOut                        prometheus.Counter
 	upstreamFailures                        prometheus.Counter
 	outageSeconds                           prometheus.Histogram
 }
@@ -42,10 +43,13 @@ func newMetrics(s *Server) *metrics {
 		server:           s,
 		clientsTotal:     counter("steadis_clients_total", "Clients accepted."),
 		clientsRefused:   counter("steadis_clients_refused_total", "Clients turned away because limits.clients was reached."),
-		overflows:        counter("steadis_clients_overflow_total", "Clients closed because they had not read limits.output bytes of replies."),
+		overflows:        counter("steadis_clients_overflow_total", "Clients closed because they had not read as many bytes as limits.output or limits.pubsub_output allows."),
 		outages:          counter("steadis_outages_total", "Times that commands began to be held."),
 		inDoubt:          counter("steadis_in_doubt_total", "Writes that were sent and lost their reply, so that nobody knows whether they ran."),
 		unconfirmed:      counter("steadis_unconfirmed_total", "Commands that ran and were answered with an error because fewer than durable.replicas had what they wrote or read."),
+		wrongPasswords:   counter("steadis_auth_refused_total", "AUTH and HELLO with a user or a password that steadis does not know (auth: static)."),
+		idle:             counter("steadis_clients_idle_total", "Clients closed because they had sent nothing for limits.idle."),
+		crowdedOut:       counter("steadis_clients_evicted_total", "Clients closed because all together had more than limits.memory, and they had most."),
 		resubscribed:     counter("steadis_resubscribed_total", "Clients whose subscriptions were restored on another connection; messages sent meanwhile did not reach them."),
 		upstreamFailures: counter("steadis_upstream_failures_total", "Connections to the master that failed or could not be made."),
 		outageSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -57,7 +61,7 @@ func newMetrics(s *Server) *metrics {
 
 func (m *metrics) own() []prometheus.Collector {
 	return []prometheus.Collector{m.clientsTotal, m.clientsRefused, m.overflows, m.outages, m.inDoubt,
-		m.unconfirmed, m.resubscribed, m.upstreamFailures, m.outageSeconds}
+		m.unconfirmed, m.wrongPasswords, m.idle, m.crowdedOut, m.resubscribed, m.upstreamFailures, m.outageSeconds}
 }
 
 // Describe implements prometheus.Collector.
@@ -107,8 +111,9 @@ func (s *Server) noteResubscribed() { s.metrics.resubscribed.Inc() }
 
 func (s *Server) noteOverflow(sess *Session) {
 	s.metrics.overflows.Inc()
-	s.o.Log.Warn("closed a client that does not read its replies", zap.String("addr", sess.addr),
-		zap.Int64("limits.output", s.o.Limits.Output))
+	hard, soft := sess.out.bounds()
+	s.unread.warn("closed a client that does not read what it is sent", zap.String("addr", sess.addr),
+		zap.Int64("limit", hard), zap.Int64("soft_limit", soft), zap.Bool("subscribed", sess.sub != nil))
 }
 
 func (s *Server) noteHTTP(sess *Session) {

@@ -58,6 +58,10 @@ type Options struct {
 	InDoubt         InDoubt
 	Durable         Durable
 
+	// Users are who clients may be, whose commands all run as the user of Upstream; nil:
+	// clients are Redis' users, and the master judges their passwords.
+	Users *Users
+
 	Upstream UpstreamOptions
 	Limits   Limits
 	Drain    time.Duration // longest time that a shutdown waits for commands under way; 0 does not wait
@@ -75,6 +79,8 @@ type UpstreamOptions struct {
 	User, Password string        // for steadis' own ROLE and PING only
 	Subscribers    int           // clients that have a connection of their own to subscribe on; the others share
 	Connections    int           // shared ones for each user, database and protocol
+	Dials          int           // of connections of a client's own, under way at one time
+	DialRate       int           // of these, begun in a second; 0: no bound
 	DialTimeout    time.Duration // a dial and its handshake
 	Heartbeat      time.Duration // how often the master is asked whether it lives
 }
@@ -84,8 +90,16 @@ type Limits struct {
 	Clients     int   // connections
 	Pipeline    int   // one client's commands under way before it is not read any more
 	Output      int64 // bytes of replies that one client has not read
+	Memory      int64 // bytes of these and of commands under way, all clients together
 	QueryMemory int64 // bytes of unfinished commands, all clients together
 	Bulk        int64 // bytes of one argument
+
+	PubSubOutput   int64         // as Output, of a client that has subscribed
+	PubSubSoft     int64         // bytes that it may not read for PubSubSoftTime
+	PubSubSoftTime time.Duration // 0: not at all
+
+	Idle      time.Duration // without a command; 0: for ever
+	Keepalive time.Duration // silence before TCP probes; 0: never
 }
 
 // orDefaults fills what may be left out in tests and by embedders; the binary's
@@ -112,6 +126,10 @@ func (o Options) orDefaults() Options {
 	fill(&o.Limits.Output, 64<<20)
 	fill(&o.Limits.QueryMemory, 256<<20)
 	fill(&o.Limits.Bulk, 512<<20)
+	fill(&o.Limits.Memory, 1<<30)
+	if o.Limits.PubSubOutput == 0 {
+		o.Limits.PubSubOutput = o.Limits.Output
+	}
 	return o
 }
 

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,14 +21,21 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 // client is cut off.
 type output struct {
 	nc      net.Conn
-	try     socket.Try // nil if nothing can be written without waiting
-	limit   int64
-	spawn   func(func()) // runs trickle, its goroutine, counted by the server
-	drained func()       // called, with no lock held, when trickle has caught up
+	try     socket.Try    // nil if nothing can be written without waiting
+	spawn   func(func())  // runs trickle, its goroutine, counted by the server
+	drained func()        // called, with no lock held, when trickle has caught up
+	broken  func()        // called, with no lock held, when trickle finds the connection gone
+	memory  *memory       // of all clients; may be nil
+	slow    *atomic.Int64 // counts outputs beyond their soft limit; nil without one
 
 	// mu guards the fields below. No I/O under it: flushing marks the one
 	// goroutine that writes meanwhile.
 	mu       sync.Mutex
+	limit    int64 // of bytes that wait
+	soft     int64 // of bytes that may wait for softTime; 0: none
+	softTime time.Duration
+	over     time.Time // since when more wait than soft; zero if not
+	charged  int64     // what memory knows of
 	buf      []byte
 	home     *[]byte // where buf's memory came from
 	lately   int     // bytes that were written at one time last
@@ -54,6 +62,7 @@ func (o *output) add(b []byte) bool {
 		return o.err != nil || o.last // who is gone needs nothing
 	}
 	o.buf = append(o.buf, b...)
+	o.chargeLocked()
 	return true
 }
 
@@ -65,13 +74,14 @@ func (o *output) addAs(head byte, b []byte) bool {
 		return o.err != nil || o.last
 	}
 	o.buf = append(append(o.buf, head), b[1:]...)
+	o.chargeLocked()
 	return true
 }
 
 // roomLocked says whether more may be queued, and makes a buffer for it. o.mu must be
 // held.
 func (o *output) roomLocked() bool {
-	if o.err != nil || o.last || int64(len(o.buf))+o.behind > o.limit {
+	if o.err != nil || o.last || !o.withinLocked() {
 		return false
 	}
 	if o.buf == nil {
@@ -79,6 +89,87 @@ func (o *output) roomLocked() bool {
 		o.buf = (*o.home)[:0]
 	}
 	return true
+}
+
+// withinLocked says whether the client has read enough to get more. o.mu must be held.
+func (o *output) withinLocked() bool {
+	n := int64(len(o.buf)) + o.behind
+	return n <= o.limit && (n <= o.soft || o.soft == 0 || !o.overdueLocked(time.Now()))
+}
+
+// overdueLocked says whether more than the soft limit has waited for too long without a
+// break (Redis 7.0 networking.c checkClientOutputBufferLimits). o.mu must be held.
+func (o *output) overdueLocked(now time.Time) bool {
+	n := int64(len(o.buf)) + o.behind
+	switch {
+	case o.soft == 0 || n <= o.soft:
+		o.noteOverLocked(time.Time{})
+		return false
+	case o.over.IsZero():
+		o.noteOverLocked(now)
+	}
+	return now.Sub(o.over) >= o.softTime
+}
+
+// noteOverLocked notes since when more waits than the soft limit. o.mu must be held.
+func (o *output) noteOverLocked(since time.Time) {
+	if o.slow != nil && o.over.IsZero() != since.IsZero() {
+		n := int64(1)
+		if since.IsZero() {
+			n = -1
+		}
+		o.slow.Add(n)
+	}
+	o.over = since
+}
+
+// overdue says at now whether the client has not read for so long that it must be cut off.
+func (o *output) overdue(now time.Time) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err == nil && !o.last && o.overdueLocked(now)
+}
+
+// bound sets the limits. soft 0 means none.
+func (o *output) bound(limit, soft int64, softTime time.Duration) {
+	o.mu.Lock()
+	o.limit, o.soft, o.softTime = limit, soft, softTime
+	o.mu.Unlock()
+}
+
+// bounds returns the limits.
+func (o *output) bounds() (limit, soft int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.limit, o.soft
+}
+
+// waiting returns how many bytes memory knows of.
+func (o *output) waiting() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.charged
+}
+
+// chargeLocked tells memory what waits for a client that is behind. What goes out at once
+// does not count. o.mu must be held.
+func (o *output) chargeLocked() {
+	n := o.behind
+	if n > 0 {
+		n += int64(len(o.buf))
+	}
+	if d := n - o.charged; o.memory != nil && (d >= chargeStep || d <= -chargeStep || n == 0 && d != 0) {
+		o.charged = n
+		o.memory.add(d)
+	}
+}
+
+// endLocked drops what will not be written any more. o.mu must be held.
+func (o *output) endLocked(err error) {
+	o.err = err
+	o.buf, o.behind = nil, 0
+	o.chargeLocked()
+	o.noteOverLocked(time.Time{})
 }
 
 // awaitRoom waits until at most n bytes wait for the client, or until nothing will be
@@ -134,7 +225,7 @@ func (o *output) abort() {
 	}
 	o.mu.Lock()
 	o.last = true
-	o.err = net.ErrClosed
+	o.endLocked(net.ErrClosed)
 	o.room.Broadcast()
 	o.mu.Unlock()
 	o.nc.Close()
@@ -159,7 +250,10 @@ func (o *output) flush() {
 		}
 		if err == nil && !whole {
 			o.mu.Lock()
-			o.behind = int64(len(b) - n)
+			if o.err == nil {
+				o.behind = int64(len(b) - n)
+				o.chargeLocked()
+			}
 			o.mu.Unlock()
 			o.spawn(func() { o.trickle(b, n, home) })
 			return
@@ -176,6 +270,7 @@ func (o *output) trickle(b []byte, n int, home *[]byte) {
 	for {
 		_, err := o.nc.Write(b[n:])
 		if o.wrote(b, home, err) {
+			o.broken()
 			return
 		}
 		if b, home = o.take(); b == nil {
@@ -184,7 +279,10 @@ func (o *output) trickle(b []byte, n int, home *[]byte) {
 		}
 		n = 0
 		o.mu.Lock()
-		o.behind = int64(len(b))
+		if o.err == nil {
+			o.behind = int64(len(b))
+			o.chargeLocked()
+		}
 		o.mu.Unlock()
 	}
 }
@@ -223,7 +321,10 @@ func (o *output) wrote(b []byte, home *[]byte, err error) bool {
 	o.flushing = false
 	o.behind = 0
 	if err != nil {
-		o.err = err
+		o.endLocked(err)
+	} else {
+		o.chargeLocked()
+		o.noteOverLocked(o.stillOverLocked())
 	}
 	o.room.Broadcast()
 	o.mu.Unlock()
@@ -232,6 +333,15 @@ func (o *output) wrote(b []byte, home *[]byte, err error) bool {
 		return true
 	}
 	return false
+}
+
+// stillOverLocked is since when the client has had more to read than the soft limit, if it
+// has so now. o.mu must be held.
+func (o *output) stillOverLocked() time.Time {
+	if int64(len(o.buf))+o.behind <= o.soft {
+		return time.Time{}
+	}
+	return o.over
 }
 
 // fd returns the number of the connection's file descriptor, -1 if it has none.

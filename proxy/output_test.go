@@ -17,7 +17,7 @@ func TestOutputLimit(t *testing.T) {
 	var wg sync.WaitGroup
 	caughtUp := make(chan struct{}, 10)
 	o := newOutput(ours, 1000, func(f func()) { wg.Go(f) })
-	o.drained = func() { caughtUp <- struct{}{} }
+	o.drained, o.broken = func() { caughtUp <- struct{}{} }, func() {}
 	part := bytes.Repeat([]byte("x"), 600)
 	for i, want := range []bool{true, true, false, false} {
 		if got := o.add(part); got != want {
@@ -50,7 +50,7 @@ func TestOutputAbort(t *testing.T) {
 	defer theirs.Close()
 	var wg sync.WaitGroup
 	o := newOutput(ours, 1000, func(f func()) { wg.Go(f) })
-	o.drained = func() {}
+	o.drained, o.broken = func() {}, func() {}
 	o.add([]byte("unread"))
 	o.flush()
 	o.abort()

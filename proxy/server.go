@@ -38,8 +38,13 @@ type Server struct {
 	table   atomic.Pointer[command.Table]       // what is known of commands, with what the master serves
 	served  atomic.Pointer[map[string]struct{}] // the names of the master's commands; nil if it has not told
 	policy  *command.Table                      // the same without
+	users   atomic.Pointer[Users]               // nil where the master judges who clients are
 	tooFew  atomic.Pointer[tooFew]              // nil while replicas confirm
 	errFull []byte
+	memory  *memory
+	slow    atomic.Int64 // outputs beyond their soft limit
+
+	wrongPass, quarrel, unread seldom
 
 	started time.Time
 	ids     atomic.Uint64
@@ -67,7 +72,9 @@ func New(o Options) (*Server, error) {
 	o = o.orDefaults()
 	limits := hold.Limits{Window: o.Hold, Commands: o.HoldMaxCommands, Bytes: o.HoldMaxBytes}
 	s := &Server{
-		o: o, hold: hold.New(limits), budget: resp.NewBudget(o.Limits.QueryMemory),
+		o: o, hold: hold.New(limits), budget: newBudget(o.Limits), memory: newMemory(o.Limits.Memory),
+		wrongPass: seldom{log: o.Log}, quarrel: seldom{log: o.Log}, unread: seldom{log: o.Log},
+
 		errFull: errFull(o.MasterName, limits), started: time.Now(),
 		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), empty: make(chan struct{}),
 		redirect: make(map[*Session]map[*Session]struct{}),
@@ -77,12 +84,14 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.table.Store(s.policy)
+	s.users.Store(o.Users)
 	// Stall is long: a CLIENT PAUSE WRITE looks the same. limitUnacked is the quick
 	// eye; this one sees what an intermediary acknowledges and drops.
 	s.pool = upstream.NewPool(upstream.Options{
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
 		Connections: o.Upstream.Connections, Stall: o.Hold, Trouble: s.trouble,
-		Durable: o.Durable.upstream(), Confirmed: s.confirmed,
+		Durable: o.Durable.upstream(), Confirmed: s.confirmed, Deleted: s.userDeleted,
+		Dials: o.Upstream.Dials, DialRate: o.Upstream.DialRate,
 	})
 	s.hubs = fanout.NewHubs(s.pool, fanout.Options{})
 	s.metrics = newMetrics(s)
@@ -117,6 +126,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	s.warm()
 	s.wg.Add(1)
 	go s.conduct(ctx)
+	s.spawn(func() { s.keep(ctx) })
 
 	var err error
 	select {
@@ -139,14 +149,11 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return err
 }
 
-// stranger is who a client is before it says anything.
-func (s *Server) stranger() upstream.Identity { return upstream.Identity{Edition: s.pool.Edition()} }
-
 // warm keeps the shared links of clients that do not authenticate connected, so
 // that the first commands after a start or a switch find a connection.
 func (s *Server) warm() {
 	for n := range s.o.Upstream.Connections {
-		s.pool.Shared(s.stranger(), uint64(n))
+		s.pool.Shared(s.identity(), uint64(n))
 	}
 }
 
@@ -173,7 +180,9 @@ func serveCommands(conn redcon.Conn, _ redcon.Command) { conn.NetConn().(*client
 
 // welcome makes a session for an accepted connection, or turns it away.
 func (s *Server) welcome(nc net.Conn) *clientConn {
+	s.keepAlive(nc)
 	out := newOutput(nc, s.o.Limits.Output, s.spawn)
+	out.memory, out.slow = s.memory, &s.slow
 	sess := newSession(s, s.ids.Add(1), out)
 	sess.addr, sess.laddr = addresses(nc)
 	s.mu.Lock()
@@ -193,10 +202,17 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	s.metrics.clientsTotal.Inc()
 	guard := resp.NewGuard(borrowed{nc}, resp.Limits{
 		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
+		Unauthenticated: sess.unauthenticated,
 	})
 	c := &clientConn{Guard: guard, session: sess}
 	c.in.open(nc)
 	return c
+}
+
+// newBudget bounds unfinished commands. What each client has free is small where there
+// may be many.
+func newBudget(l Limits) *resp.Budget {
+	return resp.NewBudget(l.QueryMemory).WithFree(l.QueryMemory / 4 / int64(l.Clients))
 }
 
 // addresses returns the client's address and the one that it has connected to, as

@@ -49,6 +49,9 @@ type Session struct {
 	meanReply int            // bytes of a reply, of late
 	barrier   *request       // nothing behind it is sent before its reply
 	bytes     int            // of the queued requests
+	load      int64          // what they take in memory
+	charged   int64          // of it, what Server.memory knows of
+	busyAt    time.Time      // when the keeper last found that the client may be silent
 	dirty     bool           // an upstream reader will settle the session
 
 	ident upstream.Identity
@@ -67,6 +70,8 @@ type Session struct {
 	multiSent  bool // of the commands that have come: a MULTI is open
 	face       face
 	name       string
+	account    string // with Options.Users: who the client has authenticated as; "" is the default user
+	locked     bool   // and whether it has to do so first
 
 	body *resp.Body // of the batch's last command; only submit's goroutine has it
 
@@ -77,9 +82,10 @@ type Session struct {
 }
 
 func newSession(srv *Server, id uint64, out *output) *Session {
-	s := &Session{server: srv, id: id, out: out, meanReply: firstMeanReply, created: srv.now(), ident: srv.stranger()}
-	out.drained = s.Settle
+	s := &Session{server: srv, id: id, out: out, meanReply: firstMeanReply, created: srv.now(), ident: srv.identity()}
+	out.drained, out.broken = s.Settle, s.cut
 	s.room.L = &s.mu
+	s.greet()
 	return s
 }
 
@@ -95,7 +101,11 @@ func (s *Session) submit(commands []clientCommand) {
 		s.enqueue(&requests[i], commands[i], now)
 	}
 	s.addBody()
-	if t := s.server.turns; t != nil && s.server.live.Load() > 1 {
+	if s.load-s.charged >= chargeStep {
+		s.charge()
+	}
+	// What has to authenticate is answered at once: the guard judges what comes next by it.
+	if t := s.server.turns; t != nil && s.server.live.Load() > 1 && !s.locked {
 		t.take(s)
 	} else {
 		s.dispatch()
@@ -117,7 +127,7 @@ const maxBytesUnderWay = 16 << 20
 
 func (s *Session) crowded() bool {
 	return !s.dead && s.waiting == nil && s.queue.Len() > 1 &&
-		(s.queue.Len() > s.server.o.Limits.Pipeline || s.bytes > maxBytesUnderWay)
+		(s.queue.Len() > s.server.o.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
 }
 
 // enqueue adds a command to the queue, as r. s.mu must be held.
@@ -145,8 +155,7 @@ func (s *Session) enqueue(r *request, cmd clientCommand, now time.Time) {
 		s.refuseTail(r)
 		return
 	}
-	s.bytes += int(r.size)
-	s.queue.Push(r)
+	s.push(r)
 }
 
 // refuseTail answers a command for which there is no room in the hold. Refusals
@@ -169,7 +178,7 @@ func (s *Session) refuseTail(r *request) {
 	}
 	r.size = 0
 	s.refused(r, s.server.errFull)
-	s.queue.Push(r)
+	s.push(r)
 	s.answerReady()
 }
 
@@ -241,7 +250,7 @@ func (s *Session) pop() {
 	if s.next > 0 {
 		s.next--
 	}
-	s.bytes -= int(r.size)
+	s.unload(r)
 	if s.queue.Len() <= s.server.o.Limits.Pipeline/2 {
 		s.room.Signal()
 	}

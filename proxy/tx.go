@@ -46,7 +46,7 @@ var pingCommand = resp.AppendCommand(nil, "PING")
 func standIn(r *request) []byte {
 	switch {
 	case r.info.Verb == command.ClientKill:
-		if raw, fault := killNobody(r.args); fault == "" {
+		if raw, fault := r.s.killNobody(r.args); fault == "" {
 			return raw
 		}
 	case asksRedis(r.info), looksAbroad(r.info):
@@ -153,7 +153,7 @@ func plainInMulti(info *command.Info) bool {
 		case command.ScriptFlush, command.EvalSha, command.ConfigSet, command.ACLSetUser, command.ACLDelUser, command.ACLLoad:
 			return false
 		}
-		return !info.Alone
+		return !info.Alone && info.Verb != command.ACLWhoAmI
 	case command.Session:
 		return info.Verb == command.Ping
 	}
@@ -190,7 +190,7 @@ func (s *Session) advanceQueued(r *request) bool {
 		}
 		t.dirty = true
 		return s.local(r, errInside(displayName(r.info)))
-	case answeredHere(r.info) && !r.local:
+	case (answeredHere(r.info) || s.saysWho(r)) && !r.local:
 		r.own().local = true
 		r.raw = standIn(r)
 	}
@@ -199,6 +199,9 @@ func (s *Session) advanceQueued(r *request) bool {
 
 // notInMulti says whether steadis cannot do inside MULTI what the command asks for.
 func notInMulti(r *request, s *Session) bool {
+	if s.logsIn(r) {
+		return true
+	}
 	switch r.info.Verb {
 	case command.ClientCapa, command.ClientImportSource, command.ClientMaintNotifications:
 		return true

@@ -143,6 +143,18 @@ func watcherOptions(c *config.Config, tls *legs, log *zap.Logger, registry prome
 	}
 }
 
+// users are who clients may be, nil where the master judges that.
+func users(c *config.Config) *proxy.Users {
+	if c.Auth != config.AuthStatic {
+		return nil
+	}
+	all := proxy.Users{}
+	for _, user := range c.RevealUsers() {
+		all[user.Name] = proxy.User{Hashes: user.Hashes, NoPass: user.NoPass}
+	}
+	return &all
+}
+
 // proxyOptions says what the data path is told.
 func proxyOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer, board *topology.Board) (proxy.Options, error) {
 	inDoubt, err := proxy.ParseInDoubt(c.InDoubt)
@@ -167,6 +179,8 @@ func proxyOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometh
 			User:        c.Upstream.User,
 			Password:    c.Upstream.Reveal(),
 			Connections: c.Upstream.Connections,
+			Dials:       c.Upstream.Dials,
+			DialRate:    c.Upstream.DialRate,
 			DialTimeout: c.Upstream.DialTimeout,
 			Heartbeat:   c.Upstream.Heartbeat,
 		},
@@ -176,7 +190,15 @@ func proxyOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometh
 			Output:      int64(c.Limits.Output),
 			QueryMemory: int64(c.Limits.QueryMemory),
 			Bulk:        int64(c.Limits.Bulk),
+			Memory:      int64(c.Limits.Memory),
+
+			PubSubOutput:   int64(c.Limits.PubSubOutput),
+			PubSubSoft:     int64(c.Limits.PubSubOutputSoft),
+			PubSubSoftTime: c.Limits.PubSubSoftTime,
+			Idle:           c.Limits.Idle,
+			Keepalive:      c.Limits.Keepalive,
 		},
+		Users:   users(c),
 		Drain:   c.Drain,
 		Version: ourVersion(),
 	}, nil

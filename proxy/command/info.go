@@ -103,6 +103,7 @@ const (
 	ACLSetUser
 	ACLDelUser
 	ACLLoad
+	ACLWhoAmI
 	ConfigSet
 
 	ServerInfo // INFO

@@ -15,7 +15,7 @@ var serverTable = []row{
 	write("acl|save", 2),
 	write("acl|setuser", -3).as(ACLSetUser),
 	read("acl|users", 2),
-	read("acl|whoami", 2),
+	read("acl|whoami", 2).as(ACLWhoAmI),
 	write("bgrewriteaof", 1),
 	write("bgsave", -1),
 	read("command", -1),

@@ -2,21 +2,32 @@ package resp
 
 import "sync/atomic"
 
-// freeQuery is what each client may hold of commands before its bytes count
-// against the Budget.
-const freeQuery = 64 << 10
+// What each client may hold of commands before its bytes count against the Budget, and the
+// least that it can be made to be.
+const (
+	freeQuery      = 64 << 10
+	leastFreeQuery = 1 << 10
+)
 
 // Budget bounds the memory that commands of all clients occupy in their Guards:
 // unfinished ones and long ones that wait to be taken, beyond the first 64 KiB of
-// each client. One Budget is shared by all Guards through Limits. Its methods may
+// each client, or what WithFree says. One Budget is shared by all Guards through Limits. Its methods may
 // be called concurrently.
 type Budget struct {
 	limit int64
+	free  int64
 	used  atomic.Int64
 }
 
 // NewBudget returns a Budget of limit bytes.
-func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit, free: freeQuery} }
+
+// WithFree sets how many bytes of each client do not count, from 1 to 64 KiB, and returns b.
+// It is to be called before b is used.
+func (b *Budget) WithFree(n int64) *Budget {
+	b.free = min(max(n, leastFreeQuery), freeQuery)
+	return b
+}
 
 // Used returns the bytes that are occupied now.
 func (b *Budget) Used() int64 { return b.used.Load() }
@@ -51,7 +62,7 @@ type account struct {
 
 // grow adds n bytes, or says false if the budget does not allow them.
 func (a *account) grow(n int64) bool {
-	if !a.budget.reserve(beyondFree(a.memory+n) - beyondFree(a.memory)) {
+	if !a.budget.reserve(a.budget.beyondFree(a.memory+n) - a.budget.beyondFree(a.memory)) {
 		return false
 	}
 	a.memory += n
@@ -60,9 +71,14 @@ func (a *account) grow(n int64) bool {
 
 // shrink takes n bytes off.
 func (a *account) shrink(n int64) {
-	a.budget.release(beyondFree(a.memory) - beyondFree(a.memory-n))
+	a.budget.release(a.budget.beyondFree(a.memory) - a.budget.beyondFree(a.memory-n))
 	a.memory -= n
 }
 
 // beyondFree is the part of memory that counts against the budget.
-func beyondFree(memory int64) int64 { return max(0, memory-freeQuery) }
+func (b *Budget) beyondFree(memory int64) int64 {
+	if b == nil {
+		return 0
+	}
+	return max(0, memory-b.free)
+}

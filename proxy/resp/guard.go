@@ -60,6 +60,11 @@ func NewGuard(conn net.Conn, limits Limits) *Guard {
 // who handles AUTH has to say false before it is called.
 func (g *Guard) SetUnauthenticated(yes bool) { g.unauth.Store(yes) }
 
+// unauthenticated says whether the limits for clients that have yet to do so are in force.
+func (g *Guard) unauthenticated() bool {
+	return g.unauth.Load() || g.q.limits.Unauthenticated != nil && g.q.limits.Unauthenticated()
+}
+
 // Buffered returns how many bytes of an unfinished command are held.
 func (g *Guard) Buffered() int { return int(g.partial.Load()) }
 
@@ -232,7 +237,7 @@ func (g *Guard) fill(m Memory) (int, *Found) {
 		found.reset()
 		return g.pass(p[:n], 0, found), found
 	}
-	used, e, fault := g.q.feed(b, g.unauth.Load(), false)
+	used, e, fault := g.q.feed(b, g.unauthenticated(), false)
 	if e != gotWhole {
 		g.stop(b[used:], e, fault)
 		return 0, nil
@@ -251,7 +256,7 @@ func (g *Guard) fill(m Memory) (int, *Found) {
 // pass hands out b[:from], which is whole commands, and those that follow it in b;
 // the rest it keeps. It returns how many bytes are handed out.
 func (g *Guard) pass(b []byte, from int, found *Found) int {
-	whole := g.q.limits.whole(b, from, g.unauth.Load(), found)
+	whole := g.q.limits.whole(b, from, g.unauthenticated(), found)
 	if whole < len(b) {
 		g.feed(b[whole:], whole > 0)
 	}
@@ -283,7 +288,7 @@ func (g *Guard) fillBody() {
 // b are being handed out.
 func (g *Guard) feed(b []byte, prior bool) {
 	for len(b) > 0 {
-		used, e, fault := g.q.feed(b, g.unauth.Load(), prior)
+		used, e, fault := g.q.feed(b, g.unauthenticated(), prior)
 		b = b[used:]
 		if e != gotWhole {
 			g.stop(b, e, fault)

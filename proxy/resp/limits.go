@@ -24,6 +24,10 @@ type Limits struct {
 	// Streams says of a command, by its arguments but the last, whether its last one
 	// may be handed on so.
 	Streams func(args [][]byte) bool
+	// Unauthenticated says whether the client has yet to authenticate, which puts Redis' limits
+	// of 10 arguments of 16384 bytes in force. It is asked when bytes have come, and not
+	// while earlier commands have not been handed out. Nil: SetUnauthenticated alone says so.
+	Unauthenticated func() bool
 	// Budget bounds the commands that Guards hold, of all clients together; nil: no
 	// bound.
 	Budget *Budget

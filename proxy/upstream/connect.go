@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"steadis/proxy/resp"
 )
 
 // connectLocked starts the connecting goroutine if the gate is open and there is
@@ -92,6 +94,7 @@ func (l *Link) attach(c *Conn, gate *Gate, id Identity) bool {
 	}
 	l.conn.Store(c)
 	l.made.Store(true)
+	l.reached = gate.Generation
 	l.connecting = false
 	waiters := l.takeWaitersLocked()
 	l.mu.Unlock()
@@ -118,9 +121,14 @@ func (l *Link) reject(r *Rejected, gate *Gate) bool {
 	l.connecting = false
 	l.closed = true
 	waiters := l.takeWaitersLocked()
+	deleted := !l.pinned && l.id.Auth && l.reached == gate.Generation && resp.IsError(r.Frame, "WRONGPASS")
+	id := l.id
 	l.mu.Unlock()
 	l.pool.remove(l)
 	l.tell(waiters, Refused, r.Frame)
+	if deleted && l.pool.o.Deleted != nil {
+		l.pool.o.Deleted(id)
+	}
 	return true
 }
 
@@ -162,7 +170,8 @@ func (l *Link) connEnded(c *Conn, err error) {
 	l.leaving = slices.DeleteFunc(l.leaving, func(x *Conn) bool { return x == c })
 	if l.conn.Load() == c {
 		l.conn.Store(nil)
-		if len(l.waiters) > 0 || l.keep {
+		// Of a user's shared connection it must be known whether he was deleted.
+		if len(l.waiters) > 0 || l.keep || !l.pinned && l.users > 0 && l.id.Auth {
 			l.connectLocked()
 		}
 	}

@@ -53,7 +53,10 @@ func (p *Pool) newGate(g Gate) *Gate {
 }
 
 // move swaps the gate and ends what is under way for the former one.
-func (p *Pool) move(g Gate) { p.gate.Swap(p.newGate(g)).end() }
+func (p *Pool) move(g Gate) {
+	p.gate.Swap(p.newGate(g)).end()
+	p.pace.reset()
+}
 
 // Close shuts the gate: from its return on no call is handed to the network.
 // What is in flight is still answered, and believed for a moment, as another node may

@@ -68,6 +68,7 @@ type Link struct {
 	leaving    []*Conn   // former connections with calls in flight
 	connecting bool      // connect runs
 	closed     bool      // for good
+	reached    uint64    // the generation of the last connection
 	users      int       // clients that hold a shared link
 	idleSince  time.Time // when users became 0
 }

@@ -28,13 +28,20 @@ type Options struct {
 	// Confirmed is called, from any goroutine, each time that replicas were waited for: with
 	// nil, or with the reason why too few had what they should. May be nil.
 	Confirmed func(error)
+	// Dials bounds the dials of pinned connections that are under way at one time, and
+	// DialRate those that are begun in a second; 0: concurrentDials, and no bound.
+	Dials, DialRate int
+	// Deleted is called, from any goroutine, when the master has ended a shared connection
+	// and then refuses its identity: the user was deleted. May be nil.
+	Deleted func(Identity)
 	// Trouble is called, from any goroutine, when a connection to the master of a
 	// generation could not be made or was lost. May be nil.
 	Trouble func(generation uint64, err error)
 }
 
 const (
-	// concurrentDials bounds the stampede on a new master.
+	// concurrentDials bounds the stampede on a new master: of shared connections, and, if
+	// Options.Dials does not say otherwise, of pinned ones.
 	concurrentDials = 32
 	// idlePinned is how many unused pinned links are kept for each identity.
 	idlePinned = 32
@@ -59,11 +66,14 @@ type slot struct {
 // methods may be called concurrently, but those that move the gate (Close, Open,
 // Retire, GiveUp) and Alive only by one goroutine, the conductor.
 type Pool struct {
-	o     Options
-	ctx   context.Context
-	stop  context.CancelFunc
-	gate  atomic.Pointer[Gate]
-	dials chan struct{} // holds a token for each dial under way
+	o    Options
+	ctx  context.Context
+	stop context.CancelFunc
+	gate atomic.Pointer[Gate]
+	// Each holds a token for every dial under way. Shared connections are few and many wait
+	// for each: they do not queue behind thousands of pinned ones.
+	dials, pinnedDials chan struct{}
+	pace               *pace // of pinned connections
 
 	needsAuth atomic.Bool  // what NeedsAuth says
 	edition   atomic.Int64 // what Edition says
@@ -85,8 +95,11 @@ func NewPool(o Options) *Pool {
 	if o.Connections < 1 {
 		o.Connections = 1
 	}
+	if o.Dials < 1 {
+		o.Dials = concurrentDials
+	}
 	p := &Pool{
-		o: o, dials: make(chan struct{}, concurrentDials),
+		o: o, dials: make(chan struct{}, concurrentDials), pinnedDials: make(chan struct{}, o.Dials), pace: newPace(o.DialRate),
 		shared: make(map[slot]*Link), pinned: make(map[*Link]struct{}),
 		idle: make(map[Identity][]*Link), filled: make(map[Identity]struct{}), known: make(map[Identity]struct{}),
 	}
@@ -274,9 +287,16 @@ func (p *Pool) Known(id Identity) bool {
 // dial makes a connection of identity id to the gate's master. It ends at once
 // when the gate moves.
 func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
+	tokens := p.dials
+	if pinned {
+		tokens = p.pinnedDials
+		if err := p.pace.await(gate.ctx); err != nil {
+			return greeted{}, err
+		}
+	}
 	select {
-	case p.dials <- struct{}{}:
-		defer func() { <-p.dials }()
+	case tokens <- struct{}{}:
+		defer func() { <-tokens }()
 	case <-gate.ctx.Done():
 		return greeted{}, gate.ctx.Err()
 	}
@@ -298,6 +318,9 @@ func (p *Pool) WaitCoversAll(yes bool) { p.waitCoversAll.Store(yes) }
 
 // Accepted notes that the master has taken id, on a pinned connection.
 func (p *Pool) Accepted(id Identity) { p.learn(id, nil) }
+
+// Refused notes that the master does not take id any more.
+func (p *Pool) Refused(id Identity) { p.learn(id, &Rejected{}) }
 
 // NeedsAuth says whether the master takes commands only from clients that have
 // authenticated, as the last fresh connection that had not done so was told.

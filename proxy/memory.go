@@ -1,0 +1,118 @@
+package proxy
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// memory is what all clients together have in replies that they have not read and in
+// commands under way. It is bounded as Redis' maxmemory-clients bounds it (Redis 7.0
+// server.c evictClients): beyond the limit who has most is closed. Before that, from half
+// of the limit on, a client with more than its share is not read any more until some of
+// its commands are answered. Methods may be called concurrently.
+type memory struct {
+	limit int64
+	used  atomic.Int64
+	full  chan struct{} // capacity 1: the limit is exceeded
+}
+
+func newMemory(limit int64) *memory { return &memory{limit: limit, full: make(chan struct{}, 1)} }
+
+// add takes n bytes, or gives them back.
+func (m *memory) add(n int64) {
+	if m.used.Add(n) > m.limit && n > 0 {
+		select {
+		case m.full <- struct{}{}:
+		default: // it is known
+		}
+	}
+}
+
+const (
+	// requestCost is what a command takes beside its bytes.
+	requestCost = 384
+	// chargeStep is how far a client's use may have changed before memory hears of it, so
+	// that a client with little to do costs nothing here.
+	chargeStep = 4 << 10
+	// leastShare is what a client may have under way however many there are.
+	leastShare = 64 << 10
+)
+
+// cost is what a command takes while it is queued.
+func cost(r *request) int64 { return int64(r.size) + requestCost }
+
+// push queues a request. s.mu must be held.
+func (s *Session) push(r *request) {
+	s.bytes += int(r.size)
+	s.load += cost(r)
+	s.queue.Push(r)
+}
+
+// unload takes a request that is no longer queued off the session's use.
+func (s *Session) unload(r *request) {
+	s.bytes -= int(r.size)
+	s.load -= cost(r)
+	if s.load == 0 || s.charged-s.load >= chargeStep {
+		s.charge()
+	}
+}
+
+// charge tells memory of the session's use. s.mu must be held.
+func (s *Session) charge() {
+	if d := s.load - s.charged; d != 0 {
+		s.charged = s.load
+		s.server.memory.add(d)
+	}
+}
+
+// overShare says whether the session has more under way than it may, now that memory is
+// short.
+func (s *Session) overShare() bool {
+	m := s.server.memory
+	if s.load <= leastShare || m.used.Load() <= m.limit/2 {
+		return false
+	}
+	return s.load > m.limit/4/max(1, s.server.live.Load())
+}
+
+// evict closes the clients that have most, until all of them together have less than the
+// limit. What waits for a master has a limit of its own, and does not count here.
+func (s *Server) evict() {
+	held := s.hold.Counts()
+	allowed := s.memory.limit + held.Bytes + int64(held.Waiting)*requestCost
+	if s.memory.used.Load() <= allowed {
+		return
+	}
+	type user struct {
+		session *Session
+		bytes   int64
+	}
+	var users []user
+	for _, sess := range s.list() {
+		sess.mu.Lock()
+		n := sess.charged
+		if sess.waiting != nil {
+			n = 0
+		}
+		sess.mu.Unlock()
+		users = append(users, user{sess, n + sess.out.waiting()})
+	}
+	slices.SortFunc(users, func(a, b user) int { return cmp.Compare(b.bytes, a.bytes) })
+	closed, most := 0, int64(0)
+	goal := allowed - s.memory.limit/16 // or the next byte would be too many again
+	for _, u := range users {
+		if u.bytes < leastShare/2 || s.memory.used.Load() <= goal {
+			break
+		}
+		u.session.cut()
+		closed, most = closed+1, max(most, u.bytes)
+	}
+	if closed > 0 {
+		s.metrics.crowdedOut.Add(float64(closed))
+		s.quarrel.warn("closed the clients with the most unread replies and commands under way: all together exceed limits.memory",
+			zap.Int("clients", closed), zap.Int64("most", most), zap.Int64("limits.memory", s.memory.limit))
+	}
+}
