@@ -61,6 +61,10 @@ type Key struct {
 	Help string
 	// Default is the default as a flag would take it.
 	Default string
+	// Choices lists the values of a key that has but a few.
+	Choices []string
+	// File is whether the value is a file's path.
+	File bool
 
 	kind  kind
 	index []int // of the field in Config
@@ -87,8 +91,16 @@ var knownKeys = sync.OnceValue(func() *keyTable {
 		return table // Load reads the same file first and reports what is wrong with it
 	}
 	table.collect(document.Content[0], "", fields)
+	// Only the validation knows them, and it looks at every key whatever the values.
+	choices := (&Config{}).validate().choices
 	for i := range table.list {
-		table.byPath[table.list[i].Path] = &table.list[i]
+		k := &table.list[i]
+		table.byPath[k.Path] = k
+		k.Choices = choices[k.Path]
+		if k.kind == kindBool {
+			k.Choices = []string{"true", "false"}
+		}
+		k.File = strings.HasSuffix(k.Path, "_file")
 	}
 	return table
 })

@@ -17,8 +17,11 @@ const leastPoll = 10 * time.Millisecond
 // Validate gives everything that is wrong with c's values and with how they fit
 // together, or nothing. It does no I/O. It does not ask for a Sentinel or a
 // master, without which `steadis config` has to work; Input.NeedDeployment does.
-func (c *Config) Validate() Faults {
-	v := &validation{}
+func (c *Config) Validate() Faults { return c.validate().faults }
+
+// validate looks at every value.
+func (c *Config) validate() *validation {
+	v := &validation{choices: map[string][]string{}}
 	v.deployment(c)
 	v.listeners(c)
 	v.unixMode(c)
@@ -38,7 +41,7 @@ func (c *Config) Validate() Faults {
 	v.commands("deny_commands", c.DenyCommands, false)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, LogConsole, LogJSON)
-	return v.faults
+	return v
 }
 
 // missing gives the faults of a configuration that names no deployment.
@@ -53,9 +56,10 @@ func (c *Config) missing() Faults {
 	return v.faults
 }
 
-// validation collects faults.
+// validation collects faults, and what it has learnt of the keys meanwhile.
 type validation struct {
-	faults Faults
+	faults  Faults
+	choices map[string][]string // the values of each key that has but a few; nil: nobody wants to know
 }
 
 func (v *validation) add(key, value, problem string) {
@@ -68,6 +72,9 @@ func (v *validation) against(other, key, value, problem string) {
 }
 
 func (v *validation) oneOf(key, value string, allowed ...string) {
+	if v.choices != nil {
+		v.choices[key] = allowed
+	}
 	if slices.Contains(allowed, value) {
 		return
 	}

@@ -6,7 +6,7 @@
 #   test/setup.sh --tests  and python3-redis, with which a test checks what a client library sees,
 #                          promtool, which checks the alert rules,
 #                          chromium, which opens the page that a drill writes,
-#                          haproxy, to compare with, iproute2 and nftables, with which the fault
+#                          haproxy, to compare with, groff, which reads the man pages, iproute2 and nftables, with which the fault
 #                          suite gives processes hosts of their own,
 #                          and a C compiler, which the race detector needs
 #   test/setup.sh --bench  and redis-benchmark, HAProxy and twemproxy, which steadis is compared with
@@ -41,6 +41,7 @@ missing() {
     command -v promtool >/dev/null || echo prometheus
     if ! grep -qs '^ID=ubuntu' /etc/os-release; then command -v chromium >/dev/null || echo chromium; fi
     command -v haproxy >/dev/null || echo haproxy
+    command -v groff >/dev/null || echo groff-base
     command -v ip >/dev/null && command -v tc >/dev/null || echo iproute2
     command -v nft >/dev/null || echo nftables
     command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -60,6 +61,7 @@ func newDemoCommand(e *env) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&d.kind, "kind", "crash", "How the master goes: crash, freeze or failover")
 	cmd.Flags().IntVar(&d.rounds, "rounds", 1, "Number of failovers, one after the other")
+	completeFlag(cmd, "kind", slices.Sorted(maps.Keys(demoKinds))...)
 	cmd.Flags().BoolVar(&d.keep, "keep", false, "Leave everything running afterwards, until Ctrl-C")
 	cmd.RunE = runs(func(cmd *cobra.Command, _ []string) error {
 		if _, known := demoKinds[d.kind]; !known {

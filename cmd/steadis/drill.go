@@ -47,6 +47,7 @@ func newDrillCommand(e *env) *cobra.Command {
 	hideAllBut(cmd.Flags(), "sentinel", "master", "sentinel-auth", "sentinel-tls", "upstream-user", "upstream-password", "upstream-tls", "admin", "address-map", "config")
 	reword(cmd.Flags())
 	d.addFlags(cmd.Flags())
+	completeFlag(cmd, "kind", string(drill.Failover), string(drill.Crash), string(drill.Freeze))
 	cmd.RunE = runs(func(cmd *cobra.Command, _ []string) error { return d.run(cmd) })
 	return cmd
 }

@@ -34,6 +34,7 @@ var commands = []func(*env) *cobra.Command{
 	newDemoCommand,
 	newDrillCommand,
 	newHealthCommand,
+	newManCommand,
 	newSwitchoverCommand,
 	newVersionCommand,
 }
@@ -62,7 +63,7 @@ func newRootCommand(e *env) *cobra.Command {
 			"the master changes: the app sees a slow command, not an error.",
 		SilenceErrors:     true, // report prints them
 		SilenceUsage:      true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		DisableAutoGenTag: true, // man pages are the same at every build
 	}
 	root.SetOut(e.stdout)
 	root.SetErr(e.stderr)
@@ -70,6 +71,7 @@ func newRootCommand(e *env) *cobra.Command {
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(e))
 	}
+	root.AddCommand(newTopics()...)
 	return root
 }
 
@@ -129,6 +131,7 @@ func addConfigFlags(cmd *cobra.Command) {
 	cmd.Flags().String("config", "", "Configuration file (default: the one that "+config.FileVariable+" names, if any)")
 	cmd.Flags().SortFlags = false // the order of default.yaml, which is that of importance
 	cmd.Args = cobra.NoArgs
+	completeConfigFlags(cmd)
 }
 
 // loadConfig loads the configuration that cmd's flags and e describe. Its faults
