@@ -165,7 +165,7 @@ func (app *flask) watch(ctx context.Context) health {
 	return health{app.probe(ctx, "/health/redis"), app.probe(ctx, "/nothing-there")}
 }
 
-func (h health) judge(t *testing.T, ordeal string) {
+func (h health) judge(t *testing.T, ordeal string) digest {
 	t.Helper()
 	redis, control := digestOf(h.redis.stop(), http.StatusOK), digestOf(h.control.stop(), http.StatusNotFound)
 	recorded.row(t, "Flask, /health/redis each 100 ms", ordeal, "%d of %d answers 200; %v; a path without Redis at the same time: %v",
@@ -177,6 +177,7 @@ func (h health) judge(t *testing.T, ordeal string) {
 	if limit := max(100*time.Millisecond, control.slowest+100*time.Millisecond); redis.slowest > limit {
 		t.Errorf("the slowest probe took %v; %v without Redis", redis.slowest, control.slowest)
 	}
+	return redis
 }
 
 // enqueue has the app enqueue a job and gives its id.
@@ -219,7 +220,8 @@ func TestFlask(t *testing.T) {
 	app := startFlask(t, st)
 	h := app.watch(t.Context())
 	st.failOvers(t, rounds(t), all...)
-	h.judge(t, fmt.Sprintf("%d x each of 3 kinds", rounds(t)))
+	d := h.judge(t, eachKind(t))
+	recorded.user("Flask", debianVersion(t, "python3-flask"), eachKind(t)+", `/health/redis` each 100 ms", "%d of %d answers 200, %d of them after more than 100 ms", d.n-d.wrong, d.n, d.slow)
 }
 
 // TestFlaskWithoutRedis takes the only Redis away for longer than hold: 503 soon after the hold's end, and

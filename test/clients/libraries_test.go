@@ -160,6 +160,16 @@ func useAll(t *testing.T, st *stage, n int, kinds []kind) map[string][]report {
 	return told
 }
 
+func versionOf(t *testing.T, name string) string {
+	t.Helper()
+	for _, l := range libraries {
+		if l.name == name {
+			return l.version(t)
+		}
+	}
+	return "unknown"
+}
+
 // seen is what the user of a library saw, summed up over its acts.
 type seen struct {
 	sent, errors, lost, doubled, reconnects int
@@ -170,6 +180,9 @@ type seen struct {
 
 // timeout is what libraries say when they do not wait any longer.
 var timeout = regexp.MustCompile(`(?i)time-?out|timed out|deadline exceeded`)
+
+// addresses differ from one connection to the next.
+var addresses = regexp.MustCompile(`[\d.]+:\d+(->[\d.]+:\d+)?`)
 
 // shortestTimeout is the shortest of the libraries' own time-outs for a command (redis-rb, go-redis:
 // 5 s), less what a slow machine needs. A failover that lasts longer runs into it: config/deploy/clients.md.
@@ -184,6 +197,7 @@ func sumUp(reports []report) seen {
 			if timeout.MatchString(text) {
 				s.timedOut += times
 			}
+			text = addresses.ReplaceAllString(text, "...")
 			if !slices.Contains(s.words, text) {
 				s.words = append(s.words, text)
 			}
@@ -194,11 +208,11 @@ func sumUp(reports []report) seen {
 }
 
 func (s seen) String() string {
-	text := fmt.Sprintf("%d writes, %d errors, %d lost, %d doubled, longest wait %.1f s", s.sent, s.errors, s.lost, s.doubled, s.slowest)
-	if len(s.words) > 0 {
-		text += " (`" + strings.Join(s.words[:min(2, len(s.words))], "`, `") + "`)"
+	errors := "0 errors"
+	if s.errors > 0 {
+		errors = fmt.Sprintf("%d errors (`%s`)", s.errors, strings.Join(s.words[:min(2, len(s.words))], "`, `"))
 	}
-	return text
+	return fmt.Sprintf("%d writes: %s, %d lost, %d doubled, longest wait %.1f s", s.sent, errors, s.lost, s.doubled, s.slowest)
 }
 
 // In a planned failover no library may see anything but a slow command, whatever its defaults.
@@ -208,6 +222,7 @@ func TestLibrariesThroughPlannedFailovers(t *testing.T) {
 	for name, reports := range useAll(t, st, n, []kind{handOver}) {
 		s := sumUp(reports)
 		recorded.row(t, name, fmt.Sprintf("%d x %s", n, handOver), "%v", s)
+		recorded.user(name, versionOf(t, name), fmt.Sprintf("%d x %s", n, handOver), "%v", s)
 		for _, r := range reports {
 			if len(r.Wrong) > 0 || r.errors() > 0 || r.Reconnects > 0 || r.Lost > 0 || r.Doubled > 0 {
 				t.Errorf("%s, %s: told %v, %d reconnects, %d lost, %d doubled: %v; %v", name, r.Act, r.Told, r.Reconnects, r.Lost, r.Doubled, r.Wrong, r.Figures)
@@ -233,6 +248,7 @@ func TestLibrariesThroughCrashes(t *testing.T) {
 			t.Errorf("%s: %d time-outs, and no failover took longer than %v: %v", name, s.timedOut, st.slowest, s.words)
 		}
 		recorded.row(t, name, fmt.Sprintf("%d x %s, %d x %s, durable", n, kill, n, freeze), "%v", s)
+		recorded.user(name, versionOf(t, name), fmt.Sprintf("%d x %s, %d x %s (`durable.replicas: 1`)", n, kill, n, freeze), "%v", s)
 		for _, r := range reports {
 			lost := r.Lost
 			if r.Act == "blocking" {

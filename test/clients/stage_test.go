@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"strings"
 	"testing"
 	"time"
 
@@ -133,17 +132,6 @@ func (st *stage) inDoubt(t *testing.T) int {
 	samples, err := st.s.Metrics(within(t, 10*time.Second))
 	must(t, err)
 	return int(topology.Sum(samples, "steadis_in_doubt_total"))
-}
-
-// complaints are lines of steadis' log that are no part of a failover.
-func (st *stage) complaints() []string {
-	var found []string
-	for line := range strings.Lines(st.s.LogTail()) {
-		if strings.Contains(line, "\tERROR\t") || strings.Contains(line, "PANIC") || strings.Contains(line, "goroutine ") {
-			found = append(found, strings.TrimSpace(line))
-		}
-	}
-	return found
 }
 
 // list reads a list at the master itself.
