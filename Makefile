@@ -15,7 +15,7 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover faults compose bench bench-micro fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults clients compose bench bench-micro fuzz lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compa
 faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose; LANES= at a time)
 	@test/setup.sh --tests
 	@GO="$(GO)" ROUNDS="$(ROUNDS)" STEADIS_LANES="$(LANES)" test/suite.sh faults
+
+clients: ## real applications through failovers, ROUNDS of each kind, recorded in RESULTS.md and README.md (CLIENTS=regexp of tests)
+	@test/setup.sh --clients
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" CLIENTS="$(CLIENTS)" test/suite.sh clients
 
 compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (4 min; needs Docker)
 	@test/compose/run.sh

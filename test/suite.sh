@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests: all | conformance | failover | faults | fuzz. `make test` and `make failover` call it.
+# Runs the tests: all | conformance | failover | faults | clients | fuzz. `make test` and `make failover` call it.
 # Whatever it runs carries a mark in its environment, by which processes that
 # outlived their test are found at the end.
 set -euo pipefail
@@ -23,7 +23,7 @@ budget_tests() {
 unit_tests() {
   section "tests with the race detector"
   local packages
-  packages=$("$go" list ./... | grep -v -e '/test/failover$' -e '/test/failover/faults$' -e '/test/conformance$')
+  packages=$("$go" list ./... | grep -v -e '/test/failover$' -e '/test/failover/faults$' -e '/test/clients$' -e '/test/conformance$')
   # shellcheck disable=SC2086 # one word a package
   marked "$go" test -race -timeout 10m $packages
 }
@@ -48,6 +48,21 @@ failover_tests() {
 fault_tests() {
   section "faults, one round of the short list"
   marked "$go" test -count=1 -timeout 20m ./test/failover/faults
+}
+
+# Applications of other languages: those of what is installed (test/setup.sh --clients).
+client_tests() {
+  section "real applications, one failover of each kind"
+  marked "$go" test -count=1 -timeout 10m ./test/clients
+}
+
+client_figures() {
+  section "real applications, ${ROUNDS:?} failovers of each kind"
+  local status=0
+  marked env STEADIS_ROUNDS="$ROUNDS" "$go" test -count=1 -v -timeout "$((30 + ROUNDS * 10))m" -run "${CLIENTS:=.}" ./test/clients || status=$?
+  section test/clients/RESULTS.md
+  cat test/clients/RESULTS.md
+  return "$status"
 }
 
 fault_figures() {
@@ -100,11 +115,12 @@ leftovers() {
 }
 
 case "${1:-}" in
-  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; fuzz_targets; leftovers ;;
+  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; client_tests; fuzz_targets; leftovers ;;
   conformance) STEADIS_CONFORMANCE=full conformance_tests; leftovers ;;
   failover) failover_figures; leftovers ;;
   faults) fault_figures; leftovers ;;
+  clients) client_figures; leftovers ;;
   fuzz) fuzz_targets; leftovers ;;
-  *) echo "usage: $0 all|conformance|failover|faults|fuzz" >&2; exit 2 ;;
+  *) echo "usage: $0 all|conformance|failover|faults|clients|fuzz" >&2; exit 2 ;;
 esac
 section "done"

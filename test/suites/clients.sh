@@ -16,7 +16,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")/clients" && pwd)
 repo=$(cd "$here/../../.." && pwd)
 running= # the process of the suite that runs now
-every=(go-redis rueidis redigo redis-py rq kombu celery sidekiq node-redis php-redis failover)
+every=(go-redis rueidis redigo redis-py rq kombu celery sidekiq node-redis php-redis)
 
 say() { echo "clients: $*" >&2; }
 
@@ -143,7 +143,6 @@ compare_suite() {
 one_suite() {
   suite=$WORK/$name
   mkdir -p "$suite"
-  unset REPLICA
   # shellcheck source=/dev/null
   source "$here/$name.sh"
   rm -f "$WORK/$name.figures"

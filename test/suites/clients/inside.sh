@@ -64,12 +64,10 @@ trap stop_all EXIT
 case $way in
 direct)
   start_redis 6379
-  if [ -n "${REPLICA:-}" ]; then start_redis 17102 --replicaof 127.0.0.1 6379; fi
   start_sentinel 17101 6379 # it subscribes and pings: a client can see that
   ;;
 defaults | allowed)
   start_redis 17100
-  if [ -n "${REPLICA:-}" ]; then start_redis 17102 --replicaof 127.0.0.1 17100; fi
   start_sentinel 17101 17100
   if [ "$way" = allowed ]; then start_steadis --allow-commands '*'; else start_steadis; fi
   ;;

@@ -1,4 +1,4 @@
-# The jobs of sidekiq_use.rb. What they have done stands in Redis.
+# The jobs of sidekiq_use.rb, whose work stands in Redis, and of test/clients.
 require "sidekiq"
 
 class Count
@@ -36,5 +36,14 @@ class Sleeps
   def perform(seconds, key)
     sleep seconds
     Sidekiq.redis { |c| c.set(key, "slept") }
+  end
+end
+
+# Run leaves a line in a file, so that runs can be counted without Redis.
+class Run
+  include Sidekiq::Worker
+  def perform(n, seconds)
+    sleep seconds if seconds > 0
+    File.open(File.join(ENV["RUNS"], Process.pid.to_s), "a") { |f| f.write("#{n}\n") }
   end
 end

@@ -28,8 +28,4 @@ print("""
 features of the library with its defaults, where the library's own tests were not to be had: Debian's packages are without
 them, and the sources of redis-py, RQ, kombu, Celery, redis-rb and node-redis are not on every mirror; Sidekiq's source package
 was made without its tests. ioredis is in no package of Debian. Not run are tests that need what a plain Redis 7.0 is not:
-a cluster, TLS, modules, newer commands, a Sentinel of the suite's own.
-
-The failover rows: the libraries with their defaults, all at once, for 45 s with two planned failovers. No command may fail (a
-WATCH loop may go round again), no connection may be lost, and neither the libraries, their workers nor steadis may log a
-complaint. Directly there is no failover.""")
+a cluster, TLS, modules, newer commands, a Sentinel of the suite's own.""")

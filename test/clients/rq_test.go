@@ -1,0 +1,82 @@
+package clients
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"steadis/test/topology"
+)
+
+// startFleet starts four RQ workers: two that fork for each job, one of them with the scheduler, and two
+// that do not.
+func startFleet(t *testing.T, env []string) []*program {
+	t.Helper()
+	worker := func(name string, options ...string) *program {
+		argv := append([]string{python, "/usr/bin/rq", "worker", "--name", strings.ReplaceAll(name, " ", "-"),
+			"--logging_level", "WARNING"}, options...)
+		return start(t, "RQ "+name, here(t), env, argv...)
+	}
+	return []*program{
+		worker("forking 1", "--with-scheduler"),
+		worker("forking 2"),
+		worker("simple 1", "-w", "rq.SimpleWorker"),
+		worker("simple 2", "-w", "rq.SimpleWorker"),
+	}
+}
+
+// modes are the settings of steadis that the queues are tried with. What a worker of RQ cannot bear is
+// a closed connection while it has a job; with `retry` there is none.
+var modes = map[string][]string{
+	"default":           nil,
+	"retry and durable": {"--in-doubt", "retry", "--durable-replicas", "1"},
+}
+
+func TestRQ(t *testing.T) {
+	needPython(t, "rq")
+	t.Run("retry and durable", func(t *testing.T) { testRQ(t, "retry and durable", true) })
+	t.Run("default", func(t *testing.T) { onlyFigures(t); testRQ(t, "default", false) })
+}
+
+// testRQ is strict where nothing may go wrong; else it only records what does.
+func testRQ(t *testing.T, mode string, strict bool) {
+	st := newStage(t, topology.Options{}, modes[mode]...)
+	env := append(st.env(), "RUNS="+t.TempDir(), "RQ_REDIS_URL="+"redis://localhost:"+st.port(), "PYTHONPATH="+appDir(t))
+	workers := startFleet(t, env)
+	producer := start(t, "producer", here(t), env, python, "rq_producer.py", fmt.Sprint(jobs(t)), perSecond())
+	producer.awaitReady(t)
+	app := startFlask(t, st)
+	watched := app.watch(t.Context())
+	id, err := app.enqueue(within(t, 30*time.Second), 20, 22)
+	must(t, err)
+	st.failOvers(t, rounds(t), all...)
+	watched.judge(t, eachKind(t)+", beside RQ, "+mode)
+	if got, err := app.result(within(t, 30*time.Second), id); err != nil || got != 42 {
+		t.Errorf("the app's job: %d, %v", got, err)
+	}
+	reports := producer.finish(t, 5*time.Minute)
+	died := 0
+	for _, w := range workers {
+		if w.stop(t) {
+			died++
+			t.Logf("%s died: %v", w.name, w.said("Error", "unhandled"))
+		}
+	}
+	if len(reports) != 1 {
+		t.Fatalf("%d reports", len(reports))
+	}
+	r := reports[0]
+	f := r.Figures
+	t.Logf("%d jobs: %v; %d workers died; %v in doubt; told %v; slowest enqueueing %.1f s; %v", r.Sent, f, died, st.inDoubt(t), r.Told, r.Slowest, r.Wrong)
+	recorded.row(t, "RQ, 4 workers, "+mode, eachKind(t),
+		"%d jobs: %d finished, %d run once, %d twice, %d never; %d stuck in started, %d workers died; %d writes in doubt",
+		r.Sent, f["finished"], f["run once"], f["run twice"], f["never run"], f["stuck in started"], died, st.inDoubt(t))
+	if strict {
+		recorded.user("RQ", debianVersion(t, "python3-rq")+", redis-py "+debianVersion(t, "python3-redis"), eachKind(t)+" (`in_doubt: retry`, `durable.replicas: 1`)",
+			"%d jobs: %d run once, %d twice, %d never, %d stuck; %d of 4 workers died", r.Sent, f["run once"], f["run twice"], f["never run"], f["stuck in started"], died)
+		if len(r.Wrong) > 0 || died > 0 || f["stuck in started"] > 0 {
+			t.Errorf("%d jobs: %v, %d workers died; %v", r.Sent, f, died, r.Wrong)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+package clients
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"steadis/test/topology"
+	"steadis/test/workload/wire"
+)
+
+// stage is a deployment and a steadis in front of it.
+type stage struct {
+	d *topology.Deployment
+	s *topology.Steadis
+	// slowest is the longest time that a failover took until service.
+	slowest time.Duration
+}
+
+// newStage starts a master, two replicas and three Sentinels with a down-after of 1 s, and
+// steadis with the further arguments.
+func newStage(t *testing.T, o topology.Options, args ...string) *stage {
+	t.Helper()
+	binary := steadisBinary(t)
+	o.Dir = t.TempDir()
+	o.FailoverTimeout = 4 * time.Second // on a busy machine an election may fail; the next one is after twice that
+	d, err := topology.Start(within(t, time.Minute), o)
+	must(t, err)
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{
+		Binary: binary,
+		Args:   append([]string{"--sentinel", d.SentinelAddrs(), "--master", d.Name()}, args...),
+		Dir:    t.TempDir(),
+	})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("end of steadis' log:\n%s", s.LogTail())
+		}
+	})
+	return &stage{d: d, s: s}
+}
+
+// port is where clients connect.
+func (st *stage) port() string {
+	_, port, _ := net.SplitHostPort(st.s.Addr) // made by JoinHostPort
+	return port
+}
+
+// env is what a program is told: all that it knows of Redis.
+func (st *stage) env() []string {
+	return []string{"REDIS_URL=redis://localhost:" + st.port(), "REDIS_PORT=" + st.port()}
+}
+
+// kind is a way in which a master goes.
+type kind string
+
+const (
+	kill     kind = "kill -9"
+	freeze   kind = "SIGSTOP"
+	handOver kind = "SENTINEL FAILOVER"
+)
+
+var (
+	crashes = []kind{kill, freeze}
+	all     = []kind{kill, freeze, handOver}
+)
+
+// failOver takes the master away, waits until another one serves through steadis and the deployment
+// is whole again, and gives the time until it served.
+func (st *stage) failOver(ctx context.Context, t *testing.T, k kind) time.Duration {
+	t.Helper()
+	old, err := st.d.Master(ctx)
+	must(t, err)
+	began := time.Now()
+	switch k {
+	case kill:
+		err = old.Kill()
+	case freeze:
+		err = old.Freeze()
+	default:
+		err = st.d.Failover(ctx)
+	}
+	must(t, err)
+	_, err = st.d.AwaitMajority(ctx, old.Addr())
+	must(t, err)
+	st.do(ctx, t, "SET", "stage:probe", string(k))
+	took := time.Since(began)
+	must(t, st.d.Mend(ctx))
+	must(t, st.d.Demote(ctx))
+	must(t, st.d.AwaitSettled(ctx))
+	return took
+}
+
+// failOvers does that n times for each kind, and says what it took.
+func (st *stage) failOvers(t *testing.T, n int, kinds ...kind) {
+	t.Helper()
+	for _, k := range kinds {
+		var slowest time.Duration
+		began := time.Now()
+		for range n {
+			slowest = max(slowest, st.failOver(within(t, 90*time.Second), t, k))
+		}
+		st.slowest = max(st.slowest, slowest)
+		t.Logf("%d x %s: the slowest took %.1f s until service; %.0f s in all", n, k, slowest.Seconds(), time.Since(began).Seconds())
+	}
+}
+
+// do sends a command through steadis, for at most ctx' time, and wants a reply that is no error.
+func (st *stage) do(ctx context.Context, t *testing.T, args ...string) any {
+	t.Helper()
+	c, err := wire.Dial(ctx, st.s.Addr)
+	must(t, err)
+	defer c.Close()
+	reply, err := c.Do(ctx, args...)
+	must(t, err)
+	return reply
+}
+
+// inDoubt is how many writes nobody knows the fate of, by steadis' count.
+func (st *stage) inDoubt(t *testing.T) int {
+	t.Helper()
+	samples, err := st.s.Metrics(within(t, 10*time.Second))
+	must(t, err)
+	return int(topology.Sum(samples, "steadis_in_doubt_total"))
+}
+
+// list reads a list at the master itself.
+func (st *stage) list(t *testing.T, key string) []string {
+	t.Helper()
+	ctx := within(t, 10*time.Second)
+	master, err := st.d.Master(ctx)
+	must(t, err)
+	reply, err := master.Do(ctx, "LRANGE", key, "0", "-1")
+	must(t, err)
+	return wire.Strings(reply)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
