@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"io"
-	"net"
 
 	"steadis/proxy/resp"
 )
@@ -108,8 +107,3 @@ func (c *clientConn) Close() error {
 	c.session.readEnded("")
 	return c.Guard.Close()
 }
-
-// borrowed is a connection that the guard may not close.
-type borrowed struct{ net.Conn }
-
-func (borrowed) Close() error { return nil }

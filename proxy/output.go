@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -20,8 +21,9 @@ type output struct {
 	nc      net.Conn
 	try     func(b []byte) (int, error) // writes what the socket takes at once; nil if it cannot
 	limit   int64
-	spawn   func(func()) // runs trickle, its goroutine, counted by the server
-	drained func()       // called, with no lock held, when trickle has caught up
+	sent    *atomic.Uint64 // counts the bytes that were written; nil: nobody does
+	spawn   func(func())   // runs trickle, its goroutine, counted by the server
+	drained func()         // called, with no lock held, when trickle has caught up
 
 	// mu guards the fields below. No I/O under it: flushing marks the one
 	// goroutine that writes meanwhile.
@@ -210,6 +212,9 @@ func (o *output) take() ([]byte, *[]byte) {
 
 // wrote ends a turn of writing. It returns true if the connection is broken.
 func (o *output) wrote(b []byte, home *[]byte, err error) bool {
+	if o.sent != nil && err == nil {
+		o.sent.Add(uint64(len(b)))
+	}
 	if cap(b) <= chunk {
 		*home = b[:0]
 		chunks.Put(home)

@@ -27,6 +27,11 @@ type Server struct {
 	hold    *hold.Buffer
 	pool    *upstream.Pool
 	budget  *resp.Budget
+	traffic traffic
+	pulse   pulse
+	outages outages
+	nodes   atomic.Pointer[[]Replica] // as the master told last; nil: it has not
+	shown   faceCache
 	metrics *metrics
 	scripts scripts
 	bulky   bulky
@@ -44,6 +49,8 @@ type Server struct {
 	started time.Time
 	ids     atomic.Uint64
 	live    atomic.Int64 // sessions
+	// accepted and turnedAway count clients, doubts writes in doubt.
+	accepted, turnedAway, doubts atomic.Uint64
 	// subscribers counts those with a connection of their own.
 	subscribers atomic.Int64
 	draining    atomic.Bool
@@ -115,8 +122,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		go s.accept(&gatedListener{Listener: ln, server: s, ctx: ctx, over: over}, &accepting, errs)
 	}
 	s.warm()
-	s.wg.Add(1)
+	s.wg.Add(2)
 	go s.conduct(ctx)
+	go s.beat(ctx)
 
 	var err error
 	select {
@@ -174,6 +182,7 @@ func serveCommands(conn redcon.Conn, _ redcon.Command) { conn.NetConn().(*client
 // welcome makes a session for an accepted connection, or turns it away.
 func (s *Server) welcome(nc net.Conn) *clientConn {
 	out := newOutput(nc, s.o.Limits.Output, s.spawn)
+	out.sent = &s.traffic.out
 	sess := newSession(s, s.ids.Add(1), out)
 	sess.addr, sess.laddr = addresses(nc)
 	s.mu.Lock()
@@ -184,14 +193,14 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	}
 	s.mu.Unlock()
 	if full {
-		s.metrics.clientsRefused.Inc()
+		s.turnedAway.Add(1)
 		out.add([]byte(errMaxClients))
 		out.finish()
 		out.flush()
 		return nil
 	}
-	s.metrics.clientsTotal.Inc()
-	guard := resp.NewGuard(borrowed{nc}, resp.Limits{
+	s.accepted.Add(1)
+	guard := resp.NewGuard(borrowed{nc, &s.traffic.in}, resp.Limits{
 		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams,
 	})
 	return &clientConn{Guard: guard, session: sess}

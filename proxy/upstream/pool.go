@@ -65,6 +65,7 @@ type Pool struct {
 	gate  atomic.Pointer[Gate]
 	dials chan struct{} // holds a token for each dial under way
 
+	dialled   atomic.Uint64
 	needsAuth atomic.Bool  // what NeedsAuth says
 	edition   atomic.Int64 // what Edition says
 	// waitCoversAll says what WAIT covers at the master that comes: see barrier.
@@ -283,6 +284,9 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	ctx, cancel := context.WithTimeout(gate.ctx, p.o.Timeout)
 	defer cancel()
 	g, err := greetAt(ctx, p.o.Dial, gate.Addr, id.handshake(pinned))
+	if err == nil {
+		p.dialled.Add(1)
+	}
 	if err == nil && !id.Auth {
 		p.noteAuth(g.needsAuth)
 	}
