@@ -24,7 +24,7 @@ var (
 	metricName = regexp.MustCompile(`\bsteadis_[a-z_]+`)
 	// registration is how the sources name a metric: as a whole string.
 	registration = regexp.MustCompile(`"(steadis_[a-z_]+)"`)
-	histogram    = regexp.MustCompile(`(?s)HistogramOpts\{\s*Name:\s*"(steadis_[a-z_]+)"`)
+	histogram    = regexp.MustCompile(`(?s)(?:HistogramOpts\{\s*Name:\s*|histogramDesc\()"(steadis_[a-z_]+)"`)
 )
 
 // registeredMetrics gives the names of all metrics in the sources, with those

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 
 	"steadis/proxy/resp"
 )
@@ -119,8 +118,3 @@ func (c *clientConn) Close() error {
 	c.session.readEnded("")
 	return c.Guard.Close()
 }
-
-// borrowed is a connection that the guard may not close.
-type borrowed struct{ net.Conn }
-
-func (borrowed) Close() error { return nil }

@@ -75,7 +75,11 @@ func (c *conductor) shut(reason string) {
 
 // begin counts commands as held from here on.
 func (c *conductor) begin(reason string) {
-	if c.hold.Begin(c.now(), reason) {
+	now := c.now()
+	if !c.hold.Begin(now, reason) {
+		c.outages.because(now, reason)
+	} else {
+		c.outages.begin(now, reason, c.pool.Gate(), c.doubts.Load())
 		c.metrics.outages.Inc()
 		c.o.Log.Info("holding commands", zap.String("reason", reason), zap.String("master", c.view.Master),
 			zap.Uint64("generation", c.view.Generation), zap.Duration("at_most", c.o.Hold))
@@ -97,6 +101,9 @@ func (c *conductor) fly(ctx context.Context) {
 	if old := c.pool.Gate(); old.Addr != "" && old.Generation != c.view.Generation {
 		c.shut(fmt.Sprintf("moving to the master %s", c.view.Master))
 	}
+	if c.tried == 0 {
+		c.outages.step(c.now(), "asking "+c.view.Master+" for its ROLE")
+	}
 	c.pool.Retire(c.view.Generation)
 	id := upstream.Identity{User: c.o.Upstream.User, Password: c.o.Upstream.Password, Auth: c.o.Upstream.Password != ""}
 	dial, cancel := c.whileItMatters(ctx)
@@ -105,6 +112,7 @@ func (c *conductor) fly(ctx context.Context) {
 	if err == nil {
 		c.pilot, c.tried = pilot, 0
 		c.Server.pilot.Store(pilot)
+		c.outages.step(c.now(), c.view.Master+" has proved to be a master")
 		c.prepare(ctx)
 		return // conduct looks at the view again, and resumes if it still stands
 	}
@@ -224,7 +232,11 @@ func (c *conductor) resume() {
 	// The gate first: while it says that the hold time is over, commands are refused,
 	// and nobody who has seen the outage end may be.
 	c.pool.Open(c.view.Master, c.view.Generation, c.view.Epoch)
-	c.noteEnd(c.hold.End(), waiting)
+	ended := c.hold.End()
+	c.outages.resumed(c.now(), c.view)
+	c.noteEnd(ended, waiting)
+	c.nodes.Store(nil) // the next heartbeat asks
+	c.beats = surveyEvery - 1
 	c.pool.Prepare(c.identity())
 }
 
@@ -258,6 +270,9 @@ func (c *conductor) watch(ctx context.Context) {
 		c.hubs.Tick()
 		if c.beats++; c.beats%lookEvery == 0 {
 			c.look(ctx)
+		}
+		if c.beats%surveyEvery == 0 {
+			c.survey(ctx)
 		}
 	}
 	c.heartbeat(ctx)
@@ -317,6 +332,7 @@ func (c *conductor) rest(ctx context.Context, d time.Duration) {
 		now := c.now()
 		if c.hold.Expire(now) {
 			o := c.hold.Outage()
+			c.outages.step(now, "the hold time is over: commands are refused")
 			c.o.Log.Error("the hold time is over and there is no master; commands are refused until there is one",
 				zap.String("reason", o.Reason), zap.Duration("hold", c.o.Hold))
 			c.pool.GiveUp()

@@ -18,7 +18,7 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	}
 	doubt := fate == upstream.InDoubt && s.inDoubt(r) || fate == upstream.Withheld && (s.inDoubt(r) || pops(r))
 	if doubt {
-		s.server.noteInDoubt()
+		s.server.noteInDoubt(fate)
 	}
 	if s.dead {
 		return nil

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"steadis/proxy/resp"
@@ -19,6 +20,7 @@ type inlet struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil if nc is no socket
 	own []byte          // redcon's buffer
+	got *atomic.Uint64  // counts what was read
 
 	lent *inletMemory // nil while nothing is read
 	read func(fd uintptr) bool
@@ -43,8 +45,8 @@ type inletMemory struct {
 var inletPool = sync.Pool{New: func() any { return new(inletMemory) }}
 
 // open is to be called once.
-func (m *inlet) open(nc net.Conn) {
-	m.nc, m.raw, m.read = nc, socket.Raw(nc), m.readSome
+func (m *inlet) open(nc net.Conn, got *atomic.Uint64) {
+	m.nc, m.raw, m.read, m.got = nc, socket.Raw(nc), m.readSome, got
 }
 
 // Found implements resp.Memory.
@@ -89,14 +91,15 @@ func (m *inlet) Bytes() []byte {
 
 // Fill implements resp.Memory.
 func (m *inlet) Fill(off int) (int, error) {
-	if m.raw == nil {
-		return m.nc.Read(m.own[off:])
-	}
 	m.off, m.n, m.err = off, 0, nil
-	if err := m.raw.Read(m.read); err != nil {
-		return 0, err
+	err := error(nil)
+	if m.raw == nil {
+		m.n, err = m.nc.Read(m.own[off:])
+	} else if err = m.raw.Read(m.read); err == nil {
+		err = m.err
 	}
-	return m.n, m.err
+	m.got.Add(uint64(m.n))
+	return m.n, err
 }
 
 // readSome reads what has come; false if nothing has: then it is called again when the

@@ -21,12 +21,13 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 // client is cut off.
 type output struct {
 	nc      net.Conn
-	try     socket.Try    // nil if nothing can be written without waiting
-	spawn   func(func())  // runs trickle, its goroutine, counted by the server
-	drained func()        // called, with no lock held, when trickle has caught up
-	broken  func()        // called, with no lock held, when trickle finds the connection gone
-	memory  *memory       // of all clients; may be nil
-	slow    *atomic.Int64 // counts outputs beyond their soft limit; nil without one
+	try     socket.Try     // nil if nothing can be written without waiting
+	spawn   func(func())   // runs trickle, its goroutine, counted by the server
+	drained func()         // called, with no lock held, when trickle has caught up
+	broken  func()         // called, with no lock held, when trickle finds the connection gone
+	memory  *memory        // of all clients; may be nil
+	slow    *atomic.Int64  // counts outputs beyond their soft limit; nil without one
+	sent    *atomic.Uint64 // counts the bytes that were written; nil: nobody does
 
 	// mu guards the fields below. No I/O under it: flushing marks the one
 	// goroutine that writes meanwhile.
@@ -313,6 +314,9 @@ func (o *output) take() ([]byte, *[]byte) {
 
 // wrote ends a turn of writing. It returns true if the connection is broken.
 func (o *output) wrote(b []byte, home *[]byte, err error) bool {
+	if o.sent != nil && err == nil {
+		o.sent.Add(uint64(len(b)))
+	}
 	if cap(b) <= chunk {
 		*home = b[:0]
 		chunks.Put(home)

@@ -66,6 +66,7 @@ type request struct {
 	got     int32 // replies that the client has
 	skip    int32 // replies to drop because the client has had them before
 
+	came   int64     // when, in ns since the server's start, if its latency is measured; else 0
 	size   int32     // bytes, as counted by the hold and the session
 	copies int32     // replies for this many commands (refused ones in a row)
 	reply  []byte    // done: what to answer; a group: the frames so far

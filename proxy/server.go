@@ -27,6 +27,11 @@ type Server struct {
 	hold    *hold.Buffer
 	pool    *upstream.Pool
 	budget  *resp.Budget
+	traffic traffic
+	pulse   pulse
+	outages outages
+	nodes   atomic.Pointer[[]Replica] // as the master told last; nil: it has not
+	shown   faceCache
 	metrics *metrics
 	scripts scripts
 	bulky   bulky
@@ -49,6 +54,8 @@ type Server struct {
 	started time.Time
 	ids     atomic.Uint64
 	live    atomic.Int64 // sessions
+	// accepted and turnedAway count clients, doubts writes in doubt.
+	accepted, turnedAway, doubts atomic.Uint64
 	// subscribers counts those with a connection of their own.
 	subscribers atomic.Int64
 	draining    atomic.Bool
@@ -124,9 +131,10 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		go s.accept(&gatedListener{Listener: ln, server: s, ctx: ctx, over: over}, &accepting, errs)
 	}
 	s.warm()
-	s.wg.Add(1)
+	s.wg.Add(2)
 	go s.conduct(ctx)
 	s.spawn(func() { s.keep(ctx) })
+	go s.beat(ctx)
 
 	var err error
 	select {
@@ -182,7 +190,7 @@ func serveCommands(conn redcon.Conn, _ redcon.Command) { conn.NetConn().(*client
 func (s *Server) welcome(nc net.Conn) *clientConn {
 	s.keepAlive(nc)
 	out := newOutput(nc, s.o.Limits.Output, s.spawn)
-	out.memory, out.slow = s.memory, &s.slow
+	out.memory, out.slow, out.sent = s.memory, &s.slow, &s.traffic.out
 	sess := newSession(s, s.ids.Add(1), out)
 	sess.addr, sess.laddr = addresses(nc)
 	s.mu.Lock()
@@ -193,19 +201,19 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	}
 	s.mu.Unlock()
 	if full {
-		s.metrics.clientsRefused.Inc()
+		s.turnedAway.Add(1)
 		out.add([]byte(errMaxClients))
 		out.finish()
 		out.flush()
 		return nil
 	}
-	s.metrics.clientsTotal.Inc()
-	guard := resp.NewGuard(borrowed{nc}, resp.Limits{
+	s.accepted.Add(1)
+	guard := resp.NewGuard(borrowed{nc, &s.traffic.in}, resp.Limits{
 		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
 		Unauthenticated: sess.unauthenticated,
 	})
 	c := &clientConn{Guard: guard, session: sess}
-	c.in.open(nc)
+	c.in.open(nc, &s.traffic.in)
 	return c
 }
 

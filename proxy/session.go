@@ -40,6 +40,7 @@ type Session struct {
 	batch     []*request // picked by dispatch, all for via
 	calls     []upstream.Call
 	flight    int            // requests in flight, all on conn
+	turn      uint32         // which command of a batch is timed
 	conn      *upstream.Conn // the last connection used
 	via       *upstream.Link
 	waiting   *upstream.Link // the link that the first unsent request waits for
@@ -100,6 +101,8 @@ func (s *Session) submit(commands []clientCommand) {
 	for i := range commands {
 		s.enqueue(&requests[i], commands[i], now)
 	}
+	s.timeOne(requests, now)
+	s.server.traffic.commands.Add(uint64(len(commands)))
 	s.addBody()
 	if s.load-s.charged >= chargeStep {
 		s.charge()
@@ -292,6 +295,7 @@ func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 // answered notes that r is not in flight any more, as its reply has come.
 func (s *Session) answered(r *request) {
 	s.flight--
+	s.timed(r)
 	if s.barrier == r {
 		s.barrier = nil
 	}

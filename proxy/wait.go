@@ -185,6 +185,7 @@ func (s *Session) enter(r *request) bool {
 func (s *Session) leave(r *request, count func(n int)) {
 	if r.held {
 		r.held = false
+		s.server.hold.Waited(s.server.now().Sub(r.since))
 		count(int(r.size))
 	}
 }

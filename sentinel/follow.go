@@ -6,6 +6,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"steadis/sentinel/topology"
 )
 
 // When to move.
@@ -223,10 +225,11 @@ func (s *state) follow(t target, now time.Time) {
 	if s.hold != nil {
 		held = now.Sub(s.hold.since)
 	}
-	first := s.generation == 0
+	first, kind := s.generation == 0, s.kind(now)
 	s.generation++
 	s.followed = t
 	s.hold, s.plan, s.wantRole, s.backwardSince = nil, nil, false, time.Time{}
+	s.downAt, s.begunAt = time.Time{}, time.Time{}
 	s.fenced = "" // what stands ends by itself
 	s.away, s.backAt = false, time.Time{}
 	q := s.count()
@@ -244,13 +247,42 @@ func (s *state) follow(t target, now time.Time) {
 		return
 	}
 	s.switches = append(s.switches, Switch{At: now, From: from.addr, To: t.addr, Epoch: t.epoch,
-		Generation: s.generation, HeldMS: held.Milliseconds(), Phases: s.trail})
+		Generation: s.generation, Kind: kind, HeldMS: held.Milliseconds(), Phases: s.trail})
 	s.switches = s.switches[max(0, len(s.switches)-maxSwitches):]
 	s.trail = nil
 	s.mood.oddFor(now, oddAfterEvent)
-	s.emit(countSwitch{})
+	s.emit(countSwitch{kind, held})
 	s.emit(askSentinel{})
 	s.log(zapcore.WarnLevel, "switch", zap.String("from", from.addr), zap.String("to", t.addr),
 		zap.Uint64("from_epoch", from.epoch), zap.Uint64("epoch", t.epoch),
-		zap.Uint64("generation", s.generation), zap.Duration("held", held), zap.String("by", s.serving))
+		zap.Uint64("generation", s.generation), zap.String("kind", kind), zap.Duration("held", held), zap.String("by", s.serving))
+}
+
+// kindFor is how long a sign of a failover says what kind the next change of master is.
+const kindFor = time.Minute
+
+// kind says what kind of change of master comes now, from the signs of the last minute.
+func (s *state) kind(now time.Time) string {
+	recent := func(at time.Time) bool { return !at.IsZero() && now.Sub(at) < kindFor }
+	switch {
+	case recent(s.downAt):
+		return topology.Unplanned
+	case recent(s.begunAt):
+		return topology.Planned
+	default:
+		return topology.Announced
+	}
+}
+
+// noteSigns notes what an answer tells of the kind of a failover of the followed master.
+func (s *state) noteSigns(a answer, now time.Time) {
+	if s.generation == 0 || !a.known || a.subject != s.followed.addr {
+		return
+	}
+	if a.flags&flagODown != 0 {
+		s.downAt = now
+	}
+	if a.flags&flagFailover != 0 {
+		s.begunAt = now
+	}
 }

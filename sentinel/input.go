@@ -42,6 +42,11 @@ type (
 		from  string
 		peers []peer
 	}
+	// replicated: a Sentinel gave its list of replicas.
+	replicated struct {
+		from     string
+		replicas []replica
+	}
 	// roleSaid: a node was asked for its ROLE; id is that of the askRole effect.
 	roleSaid struct {
 		id     uint64
@@ -69,6 +74,7 @@ func (failed) isInput()       {}
 func (subscription) isInput() {}
 func (heard) isInput()        {}
 func (listed) isInput()       {}
+func (replicated) isInput()   {}
 func (roleSaid) isInput()     {}
 func (doubted) isInput()      {}
 func (planned) isInput()      {}
@@ -106,7 +112,10 @@ type (
 	dropFence struct{}
 	// countHold and countSwitch move the counters of the metrics.
 	countHold   struct{ cause string }
-	countSwitch struct{}
+	countSwitch struct {
+		kind string
+		held time.Duration
+	}
 	// logLine: write one line.
 	logLine struct {
 		level  zapcore.Level

@@ -73,8 +73,10 @@ const (
 	// forbiddenPause is the time between attempts to subscribe where the ACL
 	// forbids it: an operator may change that.
 	forbiddenPause = time.Minute
-	// peersEvery is the time between two questions for the other Sentinels.
-	peersEvery = 10 * time.Second
+	// peersEvery is the time between two questions for the other Sentinels, replicasEvery
+	// between two for the replicas: Sentinel itself asks the master every 10 s.
+	peersEvery    = 10 * time.Second
+	replicasEvery = 5 * time.Second
 )
 
 // jitter spreads d by +-20 %.
@@ -151,6 +153,7 @@ func (s *session) converse(ctx context.Context, back *backoff) error {
 	defer a.close()
 	var peersAt time.Time
 	refused := false
+	var replicas replicaTimes
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -176,6 +179,11 @@ func (s *session) converse(ctx context.Context, back *backoff) error {
 			}
 			s.report(ctx, listed{from: s.addr, peers: peers})
 			peersAt = time.Now().Add(jitter(peersEvery))
+		}
+		if !s.learned && ans.known && replicas.due(ans.addr) {
+			if err := s.askReplicas(ctx, a, &replicas); err != nil {
+				return err
+			}
 		}
 		timer.Reset(jitter(time.Duration(s.pace.Load())))
 	}

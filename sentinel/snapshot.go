@@ -25,6 +25,7 @@ func (w *Watcher) Status() Status {
 	st := snap.status
 	st.Sentinels = slices.Clone(st.Sentinels)
 	st.Switches = slices.Clone(st.Switches)
+	st.Replicas = slices.Clone(st.Replicas)
 	for i, at := range snap.answered {
 		st.Sentinels[i].LastAnswerAgeMS = -1
 		if !at.IsZero() {
@@ -47,6 +48,7 @@ func (s *state) snapshot(now time.Time) snapshot {
 	if snap.status.Switches == nil {
 		snap.status.Switches = []Switch{}
 	}
+	snap.status.Replicas = s.replicaRows()
 	for _, a := range s.order {
 		m := s.members[a]
 		row := SentinelStatus{Address: m.addr, RunID: m.runid, Learned: m.learned, Connected: m.up,

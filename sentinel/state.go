@@ -69,6 +69,10 @@ type state struct {
 	trail    []SwitchPhase // steps of the failover that may be under way
 	switches []Switch
 	holds    uint64
+	// downAt and begunAt are when a Sentinel last said of the followed master that a quorum
+	// finds it down, and that its failover has begun.
+	downAt, begunAt time.Time
+	replicas        []replica // as listed last
 
 	mood    mood
 	effects []effect
@@ -139,6 +143,8 @@ func (s *state) step(in input, now time.Time) []effect {
 		s.onHeard(in, now)
 	case listed:
 		s.onListed(in)
+	case replicated:
+		s.onReplicated(in)
 	case roleSaid:
 		s.onRoleSaid(in, now)
 	case doubted:
@@ -189,6 +195,7 @@ func (s *state) onAnswered(in answered, now time.Time) {
 	}
 	before := m.answer
 	m.answer = in.answer
+	s.noteSigns(m.answer, now)
 	if before.addr != in.answer.addr && s.generation > 0 && s.newer(in.answer) {
 		s.note(now, "announces "+in.answer.addr, m.addr)
 	}
@@ -244,6 +251,11 @@ func (s *state) onHeard(in heard, now time.Time) {
 	}
 	if ev.isStep() && ev.subject == s.followed.addr {
 		s.note(now, ev.name, m.addr)
+		if ev.name == "+odown" {
+			s.downAt = now
+		} else {
+			s.begunAt = now
+		}
 	}
 	if ev.isStage() {
 		m.claim.progressed(ev.name, now)
@@ -289,7 +301,7 @@ func (s *state) note(now time.Time, name, by string) {
 
 const (
 	maxTrail    = 24
-	maxSwitches = 16
+	maxSwitches = 50
 	// doubtGap is the least time between two rounds of questions that the data
 	// path causes.
 	doubtGap = 20 * time.Millisecond

@@ -1,6 +1,10 @@
 package sentinel
 
-import "time"
+import (
+	"time"
+
+	"steadis/sentinel/topology"
+)
 
 // Status is what the control plane knows, for /api/status. It is a copy.
 type Status struct {
@@ -16,7 +20,9 @@ type Status struct {
 	Holds uint64 `json:"holds"`
 	// Sentinels has one row per Sentinel, the configured ones first.
 	Sentinels []SentinelStatus `json:"sentinels"`
-	// Switches are the last changes of master, oldest first, at most 16.
+	// Replicas are those that the Sentinel which was asked last listed: at most 32.
+	Replicas []ReplicaStatus `json:"replicas"`
+	// Switches are the last changes of master, oldest first, at most 50.
 	Switches []Switch `json:"switches"`
 }
 
@@ -62,22 +68,7 @@ type SentinelStatus struct {
 }
 
 // Switch is one change of master that this process followed.
-type Switch struct {
-	// At is when the new master was published.
-	At         time.Time `json:"at"`
-	From       string    `json:"from"`
-	To         string    `json:"to"`
-	Epoch      uint64    `json:"epoch"`
-	Generation uint64    `json:"generation"`
-	// HeldMS is how long commands had been held, 0 if they were not.
-	HeldMS int64 `json:"held_ms"`
-	// Phases are the steps that were seen on the way, oldest first, at most 24.
-	Phases []SwitchPhase `json:"phases"`
-}
+type Switch = topology.Switch
 
 // SwitchPhase is one step of a failover and who said so.
-type SwitchPhase struct {
-	At   time.Time `json:"at"`
-	Name string    `json:"name"`
-	By   string    `json:"by,omitempty"`
-}
+type SwitchPhase = topology.Step

@@ -141,7 +141,8 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 	case countHold:
 		w.metrics.holds.WithLabelValues(e.cause).Inc()
 	case countSwitch:
-		w.metrics.switches.Inc()
+		w.metrics.switches.WithLabelValues(e.kind).Inc()
+		w.metrics.failoverSeconds.WithLabelValues(e.kind).Observe(e.held.Seconds())
 	case logLine:
 		if ce := w.o.Log.Check(e.level, e.text); ce != nil {
 			ce.Write(append(e.fields, zap.String("name", w.o.Master))...)

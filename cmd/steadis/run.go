@@ -29,6 +29,15 @@ type status struct {
 	Started  time.Time       `json:"started"`
 	Proxy    proxy.Status    `json:"proxy"`
 	Sentinel sentinel.Status `json:"sentinel"`
+	// Failovers are the last times in which commands were held, newest first, at most 50.
+	Failovers []topology.Failover `json:"failovers"`
+}
+
+// statusOf is what /api/status shows of both sides.
+func statusOf(started time.Time, server *proxy.Server, watcher *sentinel.Watcher) status {
+	s := status{Version: ourVersion(), Started: started, Proxy: server.Status(), Sentinel: watcher.Status()}
+	s.Failovers = topology.Failovers(s.Sentinel.Switches, server.Outages())
+	return s
 }
 
 // run serves clients on their listeners, and operators on operators unless it is
@@ -61,10 +70,9 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	}
 	started := time.Now()
 	pages, err := admin.New(admin.Options{
-		Ready: server.Ready,
-		Status: func() any {
-			return status{Version: ourVersion(), Started: started, Proxy: server.Status(), Sentinel: watcher.Status()}
-		},
+		Ready:    server.Ready,
+		Status:   func() any { return statusOf(started, server, watcher) },
+		History:  func(after int64) any { return server.History(after) },
 		Actions:  map[string]admin.Action{"switchover": switchover(c, server, watcher)},
 		Token:    c.RevealAdminToken(),
 		Profile:  c.AdminPprof,

@@ -45,6 +45,9 @@ type Options struct {
 	Live func() error
 	// Status gives what /api/status shows; encoding/json must take it.
 	Status func() any
+	// History gives what /api/history shows: what went through, second by second, after a
+	// time in ms since 1970. Nil: there is no such page.
+	History func(after int64) any
 	// Actions are what can be asked for, by name, by those who show the Token. Without a
 	// Token nobody can.
 	Actions map[string]Action
@@ -73,10 +76,16 @@ func New(options Options) (*Server, error) {
 	errorLog := zap.NewStdLog(options.Log)
 	mux := http.NewServeMux()
 	// Without a trailing {$}, GET / would answer for every path that nobody knows.
-	mux.HandleFunc("GET /{$}", serveIndex)
+	mux.HandleFunc("GET /{$}", servePage("index.html"))
+	for _, name := range pageFiles {
+		mux.HandleFunc("GET /page/"+name, servePage(name))
+	}
 	mux.HandleFunc("GET /livez", s.serveLive)
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.HandleFunc("GET /api/status", s.serveStatus)
+	if options.History != nil {
+		mux.HandleFunc("GET /api/history", s.serveHistory)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(options.Gatherer, promhttp.HandlerOpts{
 		ErrorLog: errorLog,
 		// A collector that fails must not hide the others' figures in an outage.
@@ -142,7 +151,8 @@ func withHeaders(next http.Handler) http.Handler {
 		header := w.Header()
 		header.Set("Cache-Control", "no-store")
 		header.Set("X-Content-Type-Options", "nosniff")
-		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		header.Set("Content-Security-Policy", contentPolicy)
+		header.Set("Referrer-Policy", "no-referrer")
 		next.ServeHTTP(w, r)
 	})
 }

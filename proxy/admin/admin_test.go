@@ -64,7 +64,7 @@ func TestAnswers(t *testing.T) {
 		{"status", "GET", "/api/status", good, 200, "application/json", "{\n  \"phase\": \"serving\"\n}\n"},
 		{"status that is none", "GET", "/api/status", answers{status: func() {}}, 500, "text/plain", "cannot be written as JSON"},
 		{"metrics", "GET", "/metrics", good, 200, "text/plain", "steadis_test_total 3\n"},
-		{"index", "GET", "/", good, 200, "text/html", `<a href="/readyz">`},
+		{"index", "GET", "/", good, 200, "text/html", `<a href="readyz">`},
 		{"unknown path", "GET", "/nothing", good, 404, "text/plain", "not found"},
 		{"path below another", "GET", "/livez/x", good, 404, "text/plain", "not found"},
 		{"wrong method", "POST", "/readyz", good, 405, "text/plain", "Method Not Allowed"},

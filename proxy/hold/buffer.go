@@ -97,6 +97,7 @@ type Buffer struct {
 	mu     sync.Mutex // guards all below; nothing is called under it
 	outage Outage
 	counts Counts
+	tallies
 }
 
 // New returns an idle Buffer.
@@ -115,10 +116,12 @@ func (b *Buffer) Enter(n int) bool {
 	b.counts.Held++
 	if b.counts.Waiting >= b.limits.Commands || b.counts.Bytes+int64(n) > b.limits.Bytes {
 		b.counts.Refused[Full]++
+		b.tallyLocked(func(t *Tally) { t.Held++; t.Refused++ })
 		return false
 	}
 	b.counts.Waiting++
 	b.counts.Bytes += int64(n)
+	b.tallyEnterLocked()
 	return true
 }
 
@@ -127,6 +130,7 @@ func (b *Buffer) Release(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.counts.Released++
+	b.tallyLocked(func(t *Tally) { t.Released++ })
 	b.leaveLocked(n)
 }
 
@@ -135,6 +139,7 @@ func (b *Buffer) Drop(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.counts.Dropped++
+	b.tallyLocked(func(t *Tally) { t.Dropped++ })
 	b.leaveLocked(n)
 }
 
@@ -143,6 +148,7 @@ func (b *Buffer) Refuse(n int, why Refusal) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.counts.Refused[why]++
+	b.tallyLocked(func(t *Tally) { t.Refused++ })
 	b.leaveLocked(n)
 }
 
@@ -152,6 +158,7 @@ func (b *Buffer) RefuseAtOnce(why Refusal) {
 	defer b.mu.Unlock()
 	b.counts.Held++
 	b.counts.Refused[why]++
+	b.tallyLocked(func(t *Tally) { t.Held++; t.Refused++ })
 }
 
 func (b *Buffer) leaveLocked(n int) {
@@ -159,6 +166,7 @@ func (b *Buffer) leaveLocked(n int) {
 	b.counts.Bytes -= int64(n)
 	if b.counts.Waiting == 0 && b.outage.Phase == Draining {
 		b.outage = Outage{}
+		b.tallyEndLocked()
 	}
 }
 
@@ -173,6 +181,7 @@ func (b *Buffer) Begin(since time.Time, reason string) bool {
 		return false
 	}
 	b.outage = Outage{Phase: Holding, Since: since, Reason: reason}
+	b.tallyBeginLocked(since)
 	return true
 }
 
@@ -198,6 +207,7 @@ func (b *Buffer) End() Outage {
 		b.outage.Phase = Draining
 	} else {
 		b.outage = Outage{}
+		b.tallyEndLocked()
 	}
 	return ended
 }

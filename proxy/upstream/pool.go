@@ -75,6 +75,7 @@ type Pool struct {
 	dials, pinnedDials chan struct{}
 	pace               *pace // of pinned connections
 
+	dialled   atomic.Uint64
 	needsAuth atomic.Bool  // what NeedsAuth says
 	edition   atomic.Int64 // what Edition says
 	// waitCoversAll says what WAIT covers at the master that comes: see barrier.
@@ -303,6 +304,9 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	ctx, cancel := context.WithTimeout(gate.ctx, p.o.Timeout)
 	defer cancel()
 	g, err := greetAt(ctx, p.o.Dial, gate.Addr, id.handshake(pinned))
+	if err == nil {
+		p.dialled.Add(1)
+	}
 	if err == nil && !id.Auth {
 		p.noteAuth(g.needsAuth)
 	}

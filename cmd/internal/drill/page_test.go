@@ -2,76 +2,16 @@ package drill
 
 import (
 	"context"
-	"fmt"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"steadis/test/browser"
 )
-
-// screenshots names a directory to keep the pages' screenshots in; empty for none.
-const screenshots = "STEADIS_SCREENSHOTS"
-
-func findChromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Fatal("there is no chromium to open the page with: test/setup.sh --tests installs it (where the package is only a snap, install Chrome or Chromium yourself)")
-	return ""
-}
-
-// browser starts a headless Chromium that has ended when the test has.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(findChromium(t)),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WindowSize(1280, 900), chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	ctx, endProcess := chromedp.NewExecAllocator(ctx, options...)
-	ctx, endTab := chromedp.NewContext(ctx)
-	t.Cleanup(func() {
-		endTab()
-		endProcess()
-		cancel()
-	})
-	return ctx
-}
-
-// watched is what a page did that it should not.
-type watched struct {
-	mu       sync.Mutex // guards what follows
-	console  []string
-	requests []string
-}
-
-func (w *watched) listen(event any) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch event := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		w.console = append(w.console, fmt.Sprintf("%s %v", event.Type, event.Args))
-	case *runtime.EventExceptionThrown:
-		w.console = append(w.console, event.ExceptionDetails.Text)
-	case *log.EventEntryAdded:
-		w.console = append(w.console, event.Entry.Text)
-	case *network.EventRequestWillBeSent:
-		w.requests = append(w.requests, event.Request.URL)
-	}
-}
 
 // drawn is what a page's charts have in them, as the browser sees it.
 type drawn struct {
@@ -108,11 +48,8 @@ const lookAtCharts = `(() => {
 })()`
 
 func TestPageInABrowser(t *testing.T) {
-	ctx := browser(t)
-	w := &watched{}
-	if err := chromedp.Listen(ctx, w.listen); err != nil {
-		t.Fatal(err)
-	}
+	ctx := browser.Start(t, 90*time.Second)
+	w := browser.Watch(t, ctx)
 	for _, tc := range []struct {
 		name   string
 		report *Report
@@ -130,12 +67,12 @@ func TestPageInABrowser(t *testing.T) {
 		backgrounds := map[string]bool{}
 		for _, scheme := range []string{"light", "dark"} {
 			t.Run(tc.name+" "+scheme, func(t *testing.T) {
-				look(t, ctx, page, scheme)
-				title := run(t, ctx, chromedp.Title())
-				seen := run(t, ctx, chromedp.Evaluate[drawn](lookAtCharts))
+				browser.Look(t, ctx, page, scheme)
+				title := browser.Run(t, ctx, chromedp.Title())
+				seen := browser.Run(t, ctx, chromedp.Evaluate[drawn](lookAtCharts))
 				reading := readWithKeys(t, ctx)
-				shot := run(t, ctx, chromedp.FullScreenshot(100))
-				keep(t, tc.name+"-"+scheme+".png", shot)
+				shot := browser.Run(t, ctx, chromedp.FullScreenshot(100))
+				browser.Keep(t, tc.name+"-"+scheme+".png", shot)
 				if title != tc.title {
 					t.Errorf("the title is %q", title)
 				}
@@ -153,56 +90,16 @@ func TestPageInABrowser(t *testing.T) {
 			t.Errorf("light and dark have one background: %v", backgrounds)
 		}
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, line := range w.console {
-		t.Errorf("the console says: %s", line)
-	}
-	for _, request := range w.requests {
-		if !strings.HasPrefix(request, "file:") && !strings.HasPrefix(request, "data:") {
-			t.Errorf("the page asked the network for %s", request)
-		}
-	}
-	if len(w.requests) == 0 {
-		t.Error("no request was seen, not even for the page itself: this test looks in the wrong place")
-	}
-}
-
-// run runs one action, which must succeed.
-func run[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
-	t.Helper()
-	value, err := chromedp.Run(ctx, action)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
-// look opens the page as somebody who likes it light or dark, and listens to what it
-// does.
-func look(t *testing.T, ctx context.Context, page, scheme string) {
-	t.Helper()
-	run(t, ctx, func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
-		_, err := cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
-		if err == nil {
-			_, err = cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
-		}
-		if err == nil {
-			_, err = cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-				Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-		}
-		return chromedp.Void{}, err
-	})
-	run(t, ctx, chromedp.Navigate(page))
+	w.Check(t, "file:", "data:")
 }
 
 // readWithKeys moves the reading of the first charts with the keyboard alone.
 func readWithKeys(t *testing.T, ctx context.Context) string {
 	t.Helper()
 	charts := chromedp.CSS("[data-chart]")
-	run(t, ctx, chromedp.Focus(charts))
-	run(t, ctx, chromedp.SendKeys(charts, kb.ArrowRight+kb.ArrowRight))
-	return run(t, ctx, chromedp.Text(chromedp.CSS(".reading")))
+	browser.Run(t, ctx, chromedp.Focus(charts))
+	browser.Run(t, ctx, chromedp.SendKeys(charts, kb.ArrowRight+kb.ArrowRight))
+	return browser.Run(t, ctx, chromedp.Text(chromedp.CSS(".reading")))
 }
 
 func checkDrawn(t *testing.T, seen drawn, rounds int) {
@@ -235,18 +132,6 @@ func checkDrawn(t *testing.T, seen drawn, rounds int) {
 	}
 	if seen.Tables < 1+3*rounds || seen.Headings < 3+rounds {
 		t.Errorf("%d tables, %d headings", seen.Tables, seen.Headings)
-	}
-}
-
-func keep(t *testing.T, name string, shot []byte) {
-	t.Helper()
-	if len(shot) < 20_000 {
-		t.Errorf("the screenshot has only %d bytes", len(shot))
-	}
-	if dir := os.Getenv(screenshots); dir != "" {
-		if err := os.WriteFile(filepath.Join(dir, name), shot, 0o644); err != nil {
-			t.Error(err)
-		}
 	}
 }
 
