@@ -16,19 +16,18 @@ import (
 	"steadis/proxy"
 	"steadis/proxy/admin"
 	"steadis/proxy/command"
-	"steadis/sentinel"
 	"steadis/sentinel/topology"
 )
 
-// This file is the only one that knows both the data path (proxy) and the control
-// plane (sentinel). They meet on the topology.Board that run makes for them.
+// This file is the only one that brings the data path (proxy) and the control plane
+// (a finder, find.go) together. They meet on the topology.Board that run makes for them.
 
 // status is what /api/status shows.
 type status struct {
-	Version  string          `json:"version"`
-	Started  time.Time       `json:"started"`
-	Proxy    proxy.Status    `json:"proxy"`
-	Sentinel sentinel.Status `json:"sentinel"`
+	Version string       `json:"version"`
+	Started time.Time    `json:"started"`
+	Proxy   proxy.Status `json:"proxy"`
+	found
 }
 
 // run serves clients on their listeners, and operators on operators unless it is
@@ -44,6 +43,10 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	registry := newRegistry()
 	board := topology.NewBoard()
 	tls, err := newLegs(c, log.Named("tls"), registry)
+	if err != nil {
+		return err
+	}
+	finder, err := newFinder(c, tls, log, registry, board)
 	if err != nil {
 		return err
 	}
@@ -63,9 +66,9 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	pages, err := admin.New(admin.Options{
 		Ready: server.Ready,
 		Status: func() any {
-			return status{Version: ourVersion(), Started: started, Proxy: server.Status(), Sentinel: watcher.Status()}
+			return status{Version: ourVersion(), Started: started, Proxy: server.Status(), found: finder.status()}
 		},
-		Actions:  map[string]admin.Action{"switchover": switchover(c, server, watcher)},
+		Actions:  map[string]admin.Action{"switchover": switchover(c, server, finder)},
 		Token:    c.RevealAdminToken(),
 		Profile:  c.AdminPprof,
 		Gatherer: registry,
@@ -81,7 +84,7 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	}
 
 	parts, serving := newSupport(ctx)
-	parts.run("sentinel", watcher.Run)
+	parts.run(finder.name(), finder.run)
 	parts.run("tls", tls.Run)
 	if operators != nil {
 		parts.run("admin", func(ctx context.Context) error { return pages.Serve(ctx, operators) })
@@ -97,13 +100,13 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 
 // switchover is the action behind POST /api/switchover. Of the time for which commands may
 // be held it takes two thirds at most, so that what then goes on as before does so in time.
-func switchover(c *config.Config, server *proxy.Server, watcher *sentinel.Watcher) admin.Action {
+func switchover(c *config.Config, server *proxy.Server, finder finder) admin.Action {
 	limit := min(c.Hold*2/3, switchoverMost)
 	return func(ctx context.Context) (any, error) {
 		// Who has asked may go away; half of it must not.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		return watcher.Switchover(ctx, server.Drained)
+		return finder.switchover(ctx, server.Drained)
 	}
 }
 
@@ -118,29 +121,6 @@ func newRegistry() *prometheus.Registry {
 	build.Set(1)
 	registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
-}
-
-// watcherOptions says what the control plane is told. check asks with the same.
-func watcherOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer) sentinel.Options {
-	return sentinel.Options{
-		Addresses:    c.Sentinel,
-		Master:       c.Master,
-		User:         c.SentinelAuth.User,
-		Password:     c.SentinelAuth.Reveal(),
-		RoleUser:     c.Upstream.User,
-		RolePassword: c.Upstream.Reveal(),
-		Timeout:      c.SentinelTimeout,
-		Poll:         c.SentinelPoll,
-		PollHolding:  c.SentinelPollHolding,
-		AddressMap:   c.AddressMap,
-		Fence:        c.Fence,
-		Dial:         tls.sentinel.Dialer((&net.Dialer{}).DialContext),
-		DialNode:     tls.upstream.Dialer((&net.Dialer{}).DialContext),
-
-		HoldWithoutMajority: c.WithoutMajority == config.MinorityHold,
-		Log:                 log.Named("sentinel"),
-		Registry:            registry,
-	}
 }
 
 // users are who clients may be, nil where the master judges that.
@@ -166,7 +146,7 @@ func proxyOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometh
 		Log:             log.Named("proxy"),
 		Registry:        registry,
 		Secure:          tls.upstream.Secure,
-		MasterName:      c.Master,
+		MasterName:      c.Name(),
 		Commands:        command.Policy{Allow: c.AllowCommands, Deny: c.DenyCommands},
 		Hold:            c.Hold,
 		HoldMaxCommands: c.HoldMaxCommands,
