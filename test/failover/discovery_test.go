@@ -49,7 +49,8 @@ func startManaged(t *testing.T, o topology.Options, args ...string) *managed {
 // runSteadis runs the built program with these arguments.
 func runSteadis(t *testing.T, args ...string) *topology.Steadis {
 	t.Helper()
-	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{Binary: steadisBinary(t), Args: args, Dir: t.TempDir()})
+	binary := steadisBinary(t) // which may take longer than to start it
+	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{Binary: binary, Args: args, Dir: t.TempDir()})
 	must(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
