@@ -17,6 +17,16 @@ var DefaultYAML []byte
 // The key tags are the names in the file; default.yaml says what each one means
 // for a user.
 type Config struct {
+	// Discovery is DiscoverySentinel, DiscoveryDNS or DiscoveryStatic.
+	Discovery string `key:"discovery"`
+	// Address lists where the master is looked for without Sentinels: one name:port with
+	// DiscoveryDNS, nodes with DiscoveryStatic. May be empty unless Input.NeedDeployment
+	// was set; is empty with DiscoverySentinel.
+	Address []string `key:"address"`
+	// DNS is about resolving Address.
+	DNS DNS `key:"dns"`
+	// Probe is how often nodes are asked what they are.
+	Probe Probe `key:"probe"`
 	// Sentinel lists the Sentinels' addresses, host:port, without duplicates.
 	// May be empty unless Input.NeedDeployment was set.
 	Sentinel []string `key:"sentinel"`

@@ -23,6 +23,7 @@ func (c *Config) Validate() Faults { return c.validate().faults }
 func (c *Config) validate() *validation {
 	v := &validation{choices: map[string][]string{}}
 	v.deployment(c)
+	v.discovery(c)
 	v.listeners(c)
 	v.unixMode(c)
 	v.tls(c)
@@ -47,6 +48,10 @@ func (c *Config) validate() *validation {
 // missing gives the faults of a configuration that names no deployment.
 func (c *Config) missing() Faults {
 	v := &validation{}
+	if c.Discovery != DiscoverySentinel {
+		v.missingAddress(c)
+		return v.faults
+	}
 	if len(c.Sentinel) == 0 {
 		v.add("sentinel", "", "is not set; name your Sentinels: --sentinel 10.0.0.1:26379,10.0.0.2:26379,10.0.0.3:26379, or STEADIS_SENTINEL, or the key in the file")
 	}
@@ -185,6 +190,11 @@ func (v *validation) loops(c *Config) {
 		for _, sentinel := range c.Sentinel {
 			if there, err := parseAddress(sentinel, false); err == nil && there.reaches(here) {
 				v.against("listen", "sentinel", sentinel, fmt.Sprintf("is steadis itself, which listens on '%s'; give the Sentinel's address, or another one to listen on", entry))
+			}
+		}
+		for _, node := range c.Address {
+			if there, err := parseAddress(node, false); err == nil && there.reaches(here) {
+				v.against("listen", "address", node, fmt.Sprintf("is steadis itself, which listens on '%s'; give the Redis server's address", entry))
 			}
 		}
 		for _, from := range slices.Sorted(maps.Keys(c.AddressMap)) {

@@ -13,14 +13,18 @@ import (
 
 	"steadis/config"
 	"steadis/sentinel"
+	"steadis/sentinel/discovery"
 )
 
 // checkReport is what check finds, and prints with --json.
 type checkReport struct {
 	// OK: serve would work.
-	OK       bool            `json:"ok"`
-	Sentinel sentinel.Report `json:"sentinel"`
-	// Problem is what is wrong with the Sentinels or the master, and what to do.
+	OK bool `json:"ok"`
+	// Sentinel is about the Sentinels; with discovery dns and static Discovery is about
+	// the name and the nodes instead.
+	Sentinel  sentinel.Report   `json:"sentinel,omitzero"`
+	Discovery *discovery.Report `json:"discovery,omitempty"`
+	// Problem is what is wrong with the Sentinels, the name or the master, and what to do.
 	Problem string `json:"problem,omitempty"`
 	// Here is what was looked at on this machine.
 	Here     []finding `json:"here"`
@@ -39,7 +43,7 @@ func newCheckCommand(e *env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say whether serve would work with the same flags, and why not",
-		Long: "Validates the configuration, asks every Sentinel and the master, looks whether this machine has\n" +
+		Long: "Validates the configuration, asks every Sentinel (or the name, or the nodes) and the master, looks whether this machine has\n" +
 			"the addresses and file descriptors that serve needs, and prints what it finds. Ends with 0 only if\n" +
 			"serve would work. Changes nothing.",
 	}
@@ -75,13 +79,7 @@ func newCheckCommand(e *env) *cobra.Command {
 // check looks at everything that serve needs.
 func check(ctx context.Context, c *config.Loaded) checkReport {
 	report := checkReport{Warnings: c.Warnings()}
-	tls, err := newLegs(&c.Config, zap.NewNop(), nil)
-	if err != nil { // the files were good a moment ago
-		report.Problem = err.Error()
-		return report
-	}
-	report.Sentinel = sentinel.Check(ctx, watcherOptions(&c.Config, tls, zap.NewNop(), nil))
-	if err := report.Sentinel.Err(); err != nil {
+	if err := report.look(ctx, &c.Config); err != nil {
 		report.Problem = err.Error()
 	}
 	for _, entry := range c.Listen {
@@ -96,6 +94,21 @@ func check(ctx context.Context, c *config.Loaded) checkReport {
 		report.OK = report.OK && f.OK
 	}
 	return report
+}
+
+// look looks for the master as serve would.
+func (r *checkReport) look(ctx context.Context, c *config.Config) error {
+	tls, err := newLegs(c, zap.NewNop(), nil)
+	if err != nil {
+		return err // the files were good a moment ago
+	}
+	if c.Discovery == config.DiscoverySentinel {
+		r.Sentinel = sentinel.Check(ctx, watcherOptions(c, tls, zap.NewNop(), nil))
+		return r.Sentinel.Err()
+	}
+	found := discovery.Check(ctx, discoveryOptions(c, tls, zap.NewNop(), nil))
+	r.Discovery = &found
+	return found.Err()
 }
 
 // checkListen says whether serve could listen on entry, by doing it for a moment. An

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"steadis/sentinel"
+	"steadis/sentinel/discovery"
 )
 
 // text writes the report for a person: a table of the Sentinels, the master, this
@@ -19,14 +20,18 @@ func (r checkReport) text() string {
 		// A strings.Builder takes every write.
 		_, _ = fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	line("SENTINEL", "ANSWERS", "MASTER", "EPOCH", "FLAGS")
-	for _, s := range r.Sentinel.Sentinels {
-		line(sentinelCells(s, r.Sentinel.MasterName)...)
+	if r.Discovery != nil {
+		endpointLines(r.Discovery, line)
+	} else {
+		line("SENTINEL", "ANSWERS", "MASTER", "EPOCH", "FLAGS")
+		for _, s := range r.Sentinel.Sentinels {
+			line(sentinelCells(s, r.Sentinel.MasterName)...)
+		}
+		_ = table.Flush()
+		line("")
+		line("master", r.masterLine())
+		line("role", r.roleLine())
 	}
-	_ = table.Flush()
-	line("")
-	line("master", r.masterLine())
-	line("role", r.roleLine())
 	for _, f := range r.Here {
 		line(f.What, mark(f.OK)+f.Detail)
 	}
@@ -51,6 +56,21 @@ func (r checkReport) text() string {
 		}
 	}
 	return out.String()
+}
+
+// endpointLines are what stands in the place of the Sentinels where there are none.
+func endpointLines(r *discovery.Report, line func(...string)) {
+	for _, address := range r.Endpoint {
+		if r.Resolves {
+			leads := "leads to " + cmp.Or(strings.Join(r.Record, ", "), "nothing: "+r.Error)
+			line("NAME "+address, leads, fmt.Sprintf("after %v", r.Took.Round(10*time.Microsecond)))
+		}
+	}
+	for _, n := range r.Nodes {
+		line("NODE "+n.Address, cmp.Or(n.Role, "not asked"), n.Detail)
+	}
+	line("")
+	line("master", cmp.Or(r.View.Master, "nobody"), r.View.Reason)
 }
 
 func mark(ok bool) string {

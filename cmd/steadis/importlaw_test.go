@@ -115,12 +115,17 @@ func imports(t *testing.T, root string) map[string][]string {
 	return files
 }
 
+// controlPlane says whether an import path is of the control plane proper.
+func controlPlane(p string) bool {
+	return within(p, "steadis/sentinel") && !within(p, "steadis/sentinel/topology")
+}
+
 func TestImportLaw(t *testing.T) {
 	g := graph{}
 	var both []string
 	for file, imported := range imports(t, filepath.Join("..", "..")) {
 		g[path.Dir(file)] = append(g[path.Dir(file)], imported...)
-		if path.Dir(file) == "steadis/cmd/steadis" && slices.Contains(imported, "steadis/proxy") && slices.Contains(imported, "steadis/sentinel") {
+		if path.Dir(file) == "steadis/cmd/steadis" && slices.Contains(imported, "steadis/proxy") && slices.ContainsFunc(imported, controlPlane) {
 			both = append(both, path.Base(file))
 		}
 	}
@@ -132,8 +137,8 @@ func TestImportLaw(t *testing.T) {
 	for _, breach := range breaches(g, laws) {
 		t.Error(breach)
 	}
-	if !slices.Equal(both, []string{"run.go"}) {
-		t.Errorf("%v import both proxy and sentinel; only run.go may, and does", both)
+	if len(slices.DeleteFunc(both, func(file string) bool { return file == "run.go" })) > 0 {
+		t.Errorf("%v import both proxy and sentinel; only run.go may", both)
 	}
 }
 

@@ -16,27 +16,26 @@ import (
 	"steadis/proxy"
 	"steadis/proxy/admin"
 	"steadis/proxy/command"
-	"steadis/sentinel"
 	"steadis/sentinel/topology"
 )
 
-// This file is the only one that knows both the data path (proxy) and the control
-// plane (sentinel). They meet on the topology.Board that run makes for them.
+// This file is the only one that brings the data path (proxy) and the control plane
+// (a finder, find.go) together. They meet on the topology.Board that run makes for them.
 
 // status is what /api/status shows.
 type status struct {
-	Version  string          `json:"version"`
-	Started  time.Time       `json:"started"`
-	Proxy    proxy.Status    `json:"proxy"`
-	Sentinel sentinel.Status `json:"sentinel"`
+	Version string       `json:"version"`
+	Started time.Time    `json:"started"`
+	Proxy   proxy.Status `json:"proxy"`
+	found
 	// Failovers are the last times in which commands were held, newest first, at most 50.
 	Failovers []topology.Failover `json:"failovers"`
 }
 
 // statusOf is what /api/status shows of both sides.
-func statusOf(started time.Time, server *proxy.Server, watcher *sentinel.Watcher) status {
-	s := status{Version: ourVersion(), Started: started, Proxy: server.Status(), Sentinel: watcher.Status()}
-	s.Failovers = topology.Failovers(s.Sentinel.Switches, server.Outages())
+func statusOf(started time.Time, server *proxy.Server, finder finder) status {
+	s := status{Version: ourVersion(), Started: started, Proxy: server.Status(), found: finder.status()}
+	s.Failovers = topology.Failovers(s.switches(), server.Outages())
 	return s
 }
 
@@ -56,7 +55,7 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	if err != nil {
 		return err
 	}
-	watcher, err := sentinel.New(watcherOptions(c, tls, log, registry), board)
+	finder, err := newFinder(c, tls, log, registry, board)
 	if err != nil {
 		return err
 	}
@@ -71,9 +70,9 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	started := time.Now()
 	pages, err := admin.New(admin.Options{
 		Ready:    server.Ready,
-		Status:   func() any { return statusOf(started, server, watcher) },
+		Status:   func() any { return statusOf(started, server, finder) },
 		History:  func(after int64) any { return server.History(after) },
-		Actions:  map[string]admin.Action{"switchover": switchover(c, server, watcher)},
+		Actions:  map[string]admin.Action{"switchover": switchover(c, server, finder)},
 		Token:    c.RevealAdminToken(),
 		Profile:  c.AdminPprof,
 		Gatherer: registry,
@@ -89,7 +88,7 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	}
 
 	parts, serving := newSupport(ctx)
-	parts.run("sentinel", watcher.Run)
+	parts.run(finder.name(), finder.run)
 	parts.run("tls", tls.Run)
 	if operators != nil {
 		parts.run("admin", func(ctx context.Context) error { return pages.Serve(ctx, operators) })
@@ -105,13 +104,13 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 
 // switchover is the action behind POST /api/switchover. Of the time for which commands may
 // be held it takes two thirds at most, so that what then goes on as before does so in time.
-func switchover(c *config.Config, server *proxy.Server, watcher *sentinel.Watcher) admin.Action {
+func switchover(c *config.Config, server *proxy.Server, finder finder) admin.Action {
 	limit := min(c.Hold*2/3, switchoverMost)
 	return func(ctx context.Context) (any, error) {
 		// Who has asked may go away; half of it must not.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
-		return watcher.Switchover(ctx, server.Drained)
+		return finder.switchover(ctx, server.Drained)
 	}
 }
 
@@ -126,29 +125,6 @@ func newRegistry() *prometheus.Registry {
 	build.Set(1)
 	registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return registry
-}
-
-// watcherOptions says what the control plane is told. check asks with the same.
-func watcherOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer) sentinel.Options {
-	return sentinel.Options{
-		Addresses:    c.Sentinel,
-		Master:       c.Master,
-		User:         c.SentinelAuth.User,
-		Password:     c.SentinelAuth.Reveal(),
-		RoleUser:     c.Upstream.User,
-		RolePassword: c.Upstream.Reveal(),
-		Timeout:      c.SentinelTimeout,
-		Poll:         c.SentinelPoll,
-		PollHolding:  c.SentinelPollHolding,
-		AddressMap:   c.AddressMap,
-		Fence:        c.Fence,
-		Dial:         tls.sentinel.Dialer((&net.Dialer{}).DialContext),
-		DialNode:     tls.upstream.Dialer((&net.Dialer{}).DialContext),
-
-		HoldWithoutMajority: c.WithoutMajority == config.MinorityHold,
-		Log:                 log.Named("sentinel"),
-		Registry:            registry,
-	}
 }
 
 // users are who clients may be, nil where the master judges that.
@@ -174,7 +150,7 @@ func proxyOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometh
 		Log:             log.Named("proxy"),
 		Registry:        registry,
 		Secure:          tls.upstream.Secure,
-		MasterName:      c.Master,
+		MasterName:      c.Name(),
 		Commands:        command.Policy{Allow: c.AllowCommands, Deny: c.DenyCommands},
 		Hold:            c.Hold,
 		HoldMaxCommands: c.HoldMaxCommands,

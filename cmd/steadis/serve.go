@@ -71,8 +71,9 @@ func announce(c *config.Loaded, log *zap.Logger, clients []net.Listener, admin n
 	fields := []zap.Field{
 		zap.String("version", ourVersion()),
 		zap.Strings("listen", listen),
+		zap.String("discovery", c.Discovery),
 		zap.Strings("sentinel", c.Sentinel),
-		zap.String("master", c.Master),
+		zap.String("master", c.Name()),
 		zap.Duration("hold", c.Hold),
 		zap.String("in_doubt", c.InDoubt),
 	}

@@ -49,12 +49,25 @@ func NewRelay(target string) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newRelay(l, target), nil
+}
+
+// NewRelayAt is NewRelay with an address to listen on, such as 127.0.1.1:0.
+func NewRelayAt(addr, target string) (*Relay, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return newRelay(l, target), nil
+}
+
+func newRelay(l net.Listener, target string) *Relay {
 	ctx, end := context.WithCancel(context.Background())
 	r := &Relay{target: target, listen: l, ctx: ctx, end: end, open: closedChannel(), conns: map[net.Conn]struct{}{}}
 	r.peers.changed = make(chan struct{})
 	r.all.Add(1)
 	go r.acceptLoop()
-	return r, nil
+	return r
 }
 
 // Addr is where the relay listens.
