@@ -133,20 +133,19 @@ func goModule(path string) func(*testing.T) string {
 	}
 }
 
-// useAll has every installed library work while the master changes n times in each way, and gives what
-// they report, audited.
-func useAll(t *testing.T, st *stage, n int, kinds []kind) map[string][]report {
+// useAll has every installed library work during the ordeal, and gives what they report, audited.
+func useAll(t *testing.T, st *stage, ordeal func(), env ...string) map[string][]report {
 	t.Helper()
 	var names []string
 	var running []*program
 	for _, l := range installedLibraries(t) {
-		p := start(t, l.name, here(t), append(st.env(), l.env...), l.argv(t)...)
+		p := start(t, l.name, here(t), append(append(st.env(), l.env...), env...), l.argv(t)...)
 		names, running = append(names, l.name), append(running, p)
 	}
 	for _, p := range running {
 		p.awaitReady(t)
 	}
-	st.failOvers(t, n, kinds...)
+	ordeal()
 	told := map[string][]report{}
 	for i, p := range running {
 		reports := p.finish(t, 2*time.Minute)
@@ -219,7 +218,7 @@ func (s seen) String() string {
 func TestLibrariesThroughPlannedFailovers(t *testing.T) {
 	st := newStage(t, topology.Options{})
 	n := rounds(t)
-	for name, reports := range useAll(t, st, n, []kind{handOver}) {
+	for name, reports := range useAll(t, st, func() { st.failOvers(t, n, handOver) }) {
 		s := sumUp(reports)
 		recorded.row(t, name, fmt.Sprintf("%d x %s", n, handOver), "%v", s)
 		recorded.user(name, versionOf(t, name), fmt.Sprintf("%d x %s", n, handOver), "%v", s)
@@ -239,7 +238,7 @@ func TestLibrariesThroughPlannedFailovers(t *testing.T) {
 func TestLibrariesThroughCrashes(t *testing.T) {
 	st := newStage(t, topology.Options{}, "--durable-replicas", "1")
 	n := rounds(t)
-	told := useAll(t, st, n, crashes)
+	told := useAll(t, st, func() { st.failOvers(t, n, crashes...) })
 	total := 0
 	for name, reports := range told {
 		s := sumUp(reports)

@@ -9,7 +9,9 @@ import (
 
 type goRedis struct{ c *redis.Client }
 
-func newGoRedis() goRedis { return goRedis{redis.NewClient(&redis.Options{Addr: addr})} }
+func newGoRedis() goRedis {
+	return goRedis{redis.NewClient(&redis.Options{Addr: addr, ReadTimeout: patience})}
+}
 
 func (g goRedis) id() int64 { return g.c.ClientID(ctx).Val() }
 

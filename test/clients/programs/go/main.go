@@ -20,6 +20,9 @@ var ctx = context.Background()
 
 var addr = "127.0.0.1:" + os.Getenv("REDIS_PORT")
 
+// patience is how long a command may take, if TIMEOUT says it; else 0, for the library's own.
+var patience, _ = time.ParseDuration(os.Getenv("TIMEOUT") + "s")
+
 // over is closed when the standard input has ended.
 var over = make(chan struct{})
 

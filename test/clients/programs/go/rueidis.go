@@ -11,7 +11,7 @@ import (
 type rueidisClient struct{ c rueidis.Client }
 
 func newRueidis() (rueidisClient, error) {
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}})
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, ConnWriteTimeout: patience})
 	return rueidisClient{c}, err
 }
 
