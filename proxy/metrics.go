@@ -31,6 +31,7 @@ var (
 	descPhase    = prometheus.NewDesc("steadis_phase", "1 for the phase that the data path is in: serving, holding, draining or out.", []string{"phase"}, nil)
 	descGen      = prometheus.NewDesc("steadis_generation", "How many masters this process has followed.", nil, nil)
 	descClients  = prometheus.NewDesc("steadis_clients", "Clients connected now.", nil, nil)
+	descMemory   = prometheus.NewDesc("steadis_clients_memory_bytes", "Bytes of replies that clients have not read and of their commands under way, which limits.memory bounds.", nil, nil)
 	descQuery    = prometheus.NewDesc("steadis_query_memory_bytes", "Bytes of unfinished commands beyond what each client has free.", nil, nil)
 )
 
@@ -97,6 +98,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descGen, float64(state.Generation))
 	gauge(descClients, float64(m.server.clients()))
+	gauge(descMemory, float64(m.server.Memory()))
 	gauge(descQuery, float64(m.server.budget.Used()))
 }
 
