@@ -49,6 +49,7 @@ func (s *Server) inspect(now time.Time) {
 
 func (s *Session) inspect(now time.Time) {
 	s.mu.Lock()
+	defer s.out.flush() // it closes what has ended, without the lock
 	defer s.mu.Unlock()
 	switch {
 	case s.dead:

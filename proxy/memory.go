@@ -116,3 +116,7 @@ func (s *Server) evict() {
 			zap.Int("clients", closed), zap.Int64("most", most), zap.Int64("limits.memory", s.memory.limit))
 	}
 }
+
+// Memory says how many bytes clients have in unread replies and commands under way: what
+// limits.memory bounds.
+func (s *Server) Memory() int64 { return s.memory.used.Load() }

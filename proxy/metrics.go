@@ -46,6 +46,7 @@ var (
 	descReplicas = prometheus.NewDesc("steadis_replicas_online", "Replicas that the master says are online.", nil, nil)
 	descLag      = prometheus.NewDesc("steadis_replica_lag_bytes", "How far the replica is behind, as the master says.", []string{"replica"}, nil)
 	descLatency  = histogramDesc("steadis_command_seconds", "Time from a command's arrival to its reply, the time for which it was held included. One command of each batch that a client sends is measured, none that blocks.")
+	descMemory   = prometheus.NewDesc("steadis_clients_memory_bytes", "Bytes of replies that clients have not read and of their commands under way, which limits.memory bounds.", nil, nil)
 	descQuery    = prometheus.NewDesc("steadis_query_memory_bytes", "Bytes of unfinished commands beyond what each client has free.", nil, nil)
 )
 
@@ -128,6 +129,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descMax, float64(m.server.o.Limits.Clients))
 	gauge(descMaxHeld, float64(m.server.o.HoldMaxCommands))
 	gauge(descMaxBytes, float64(m.server.o.HoldMaxBytes))
+	gauge(descMemory, float64(m.server.Memory()))
 	gauge(descQuery, float64(m.server.budget.Used()))
 	count(descAccepted, float64(m.server.accepted.Load()))
 	count(descTurned, float64(m.server.turnedAway.Load()))

@@ -1,0 +1,150 @@
+package proxy_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"steadis/proxy"
+)
+
+// awaitClosed waits until the connection has ended.
+func awaitClosed(k *talk, limit time.Duration) bool {
+	_, closed := k.take(1<<30, limit)
+	return closed
+}
+
+// TestIdleClients: Redis' rule. Who is blocked, subscribed or a monitor is not idle.
+func TestIdleClients(t *testing.T) {
+	front, server, _ := inFront(t, proxy.Options{Limits: proxy.Limits{Idle: 300 * time.Millisecond}}, realRedis(t))
+	silent, asked := newTalk(t, front), newTalk(t, front)
+	asked.want("GET k", "$-1\r\n")
+	stay := map[string]*talk{}
+	for _, cmd := range []string{"BLPOP q 0", "SUBSCRIBE a", "MONITOR"} {
+		stay[cmd] = newTalk(t, front)
+		stay[cmd].send(wire(cmd))
+	}
+	for name, k := range map[string]*talk{"silent": silent, "asked": asked} {
+		if !awaitClosed(k, 10*time.Second) {
+			t.Errorf("the %s client is still there", name)
+		}
+	}
+	for name, k := range stay {
+		if got, closed := k.take(1<<20, 300*time.Millisecond); closed {
+			t.Errorf("%s: closed after %q", name, got)
+		}
+	}
+	if n := server.Status().Clients; n != len(stay) {
+		t.Errorf("%d clients, want %d", n, len(stay))
+	}
+	// One that is no longer blocked is idle from then on, not from when it was asked.
+	newTalk(t, front).want("RPUSH q x", ":1\r\n")
+	if got, _ := stay["BLPOP q 0"].take(len("*2\r\n$1\r\nq\r\n$1\r\nx\r\n"), 5*time.Second); len(got) == 0 {
+		t.Error("the blocked client was not answered")
+	}
+	if !awaitClosed(stay["BLPOP q 0"], 10*time.Second) {
+		t.Error("a client that was blocked never becomes idle")
+	}
+}
+
+// small makes what the kernel keeps for a client small.
+func small(t *testing.T, k *talk) {
+	t.Helper()
+	if err := k.nc.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSubscriberThatDoesNotRead: more than the soft limit for too long, or more than the hard
+// one at any time, as client-output-buffer-limit pubsub has it.
+func TestSubscriberThatDoesNotRead(t *testing.T) {
+	for name, limits := range map[string]proxy.Limits{
+		"soft": {PubSubSoft: 256 << 10, PubSubSoftTime: 500 * time.Millisecond},
+		"hard": {PubSubOutput: 256 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			front, server, _ := inFront(t, proxy.Options{Limits: limits}, realRedis(t))
+			reader, sleeper, plain := newTalk(t, front), newTalk(t, front), newTalk(t, front)
+			small(t, sleeper)
+			sleeper.want("SUBSCRIBE a", "*3")
+			reader.want("SUBSCRIBE b", "*3")
+			plain.want("SET k v", "+OK")
+			message := strings.Repeat("m", 512<<10)
+			for range 20 {
+				fmt.Fprintf(plain.nc, "*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n$%d\r\n%s\r\n", len(message), message)
+			}
+			awaitClients(t, server, 2)
+			if _, closed := reader.take(1, 50*time.Millisecond); closed {
+				t.Error("a subscriber that owes nothing was closed")
+			}
+		})
+	}
+}
+
+// TestMemoryOfAllClients: beyond limits.memory who has most is closed, and others are served.
+func TestMemoryOfAllClients(t *testing.T) {
+	const limit = 8 << 20
+	registry := prometheus.NewRegistry()
+	redis := realRedis(t)
+	front, server, _ := inFront(t, proxy.Options{Registry: registry, Limits: proxy.Limits{Memory: limit}}, redis)
+	k := newTalk(t, front)
+	value := strings.Repeat("v", 1<<20)
+	fmt.Fprintf(k.nc, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n", len(value), value)
+	if got, _ := k.take(5, 10*time.Second); string(got) != "+OK\r\n" {
+		t.Fatalf("SET: %q", got)
+	}
+	for range 20 {
+		greedy := newTalk(t, front)
+		small(t, greedy)
+		greedy.send(strings.Repeat(wire("GET k"), 20)) // and reads nothing of it
+	}
+	for limit := time.Now().Add(20 * time.Second); counted(t, registry, "steadis_clients_evicted_total") == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("nobody was closed")
+		}
+	}
+	for range 20 {
+		other := newTalk(t, front)
+		other.want("STRLEN k", ":1048576\r\n")
+	}
+	if got := answers(k, "PING"); got != "+PONG\r\n" {
+		t.Errorf("who had read everything gets %q", got)
+	}
+	for limit := time.Now().Add(20 * time.Second); server.Memory() > 8<<20; time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("%d bytes wait for clients", server.Memory())
+		}
+	}
+}
+
+// TestMemoryIsGivenBack: whatever way clients end, nothing of them is counted afterwards.
+func TestMemoryIsGivenBack(t *testing.T) {
+	redis := realRedis(t)
+	front, server, _ := inFront(t, proxy.Options{}, redis)
+	k := newTalk(t, front)
+	value := strings.Repeat("v", 1<<20)
+	fmt.Fprintf(k.nc, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n", len(value), value)
+	k.take(5, 10*time.Second)
+	for _, end := range []func(k *talk){
+		func(k *talk) { small(t, k); k.nc.Close() },
+		func(k *talk) { k.nc.(*net.TCPConn).SetLinger(0); k.nc.Close() },
+		func(k *talk) { io.CopyN(io.Discard, k.nc, 3<<20); k.nc.Close() },
+		func(k *talk) { io.CopyN(io.Discard, k.nc, 20<<20) },
+	} {
+		for range 5 {
+			k := newTalk(t, front)
+			k.send(strings.Repeat(wire("GET k"), 20))
+			end(k)
+		}
+	}
+	for limit := time.Now().Add(20 * time.Second); server.Memory() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("%d bytes are counted with nobody waiting", server.Memory())
+		}
+	}
+}
