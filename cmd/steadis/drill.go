@@ -26,6 +26,7 @@ type drillCommand struct {
 	options      drill.Options
 	kind         string
 	passwordFile string
+	addrTLS      config.DialTLS
 	out          string
 	yes          bool
 	confirm      confirmer
@@ -54,7 +55,8 @@ func newDrillCommand(e *env) *cobra.Command {
 
 func (d *drillCommand) addFlags(flags *pflag.FlagSet) {
 	o := &d.options
-	flags.StringVar(&o.Addr, "addr", "", "The proxy to write through, host:port")
+	flags.StringVar(&o.Addr, "addr", "", "The proxy to write through, host:port or tls://host:port")
+	addTLSFlags(flags, &d.addrTLS)
 	flags.StringVar(&d.kind, "kind", string(drill.Failover), "How the master goes: failover, crash or freeze")
 	flags.IntVar(&o.Rounds, "rounds", 1, "Number of failovers, one after the other")
 	flags.IntVar(&o.Clients, "clients", 8, "Writers, each on a connection of its own")
@@ -147,6 +149,9 @@ func (d *drillCommand) complete(loaded *config.Loaded) error {
 		return usage(err)
 	}
 	o.Sentinel = watcherOptions(&loaded.Config, tls, zap.NewNop(), nil)
+	if err := secureAddr(o, d.addrTLS); err != nil {
+		return usage(err)
+	}
 	if loaded.Origins["admin"] != "" { // the default is about this machine, and the proxy may be on another
 		o.Admin = loaded.Admin
 	}
