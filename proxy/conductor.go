@@ -228,12 +228,12 @@ func (c *conductor) resume() {
 	if gate := c.pool.Gate(); gate.Open && gate.Generation == c.view.Generation {
 		return
 	}
-	waiting := c.hold.Counts().Waiting
+	waiting, opened := c.hold.Counts().Waiting, c.now()
 	// The gate first: while it says that the hold time is over, commands are refused,
 	// and nobody who has seen the outage end may be.
 	c.pool.Open(c.view.Master, c.view.Generation, c.view.Epoch)
 	ended := c.hold.End()
-	c.outages.resumed(c.now(), c.view)
+	c.outages.resumed(opened, c.view)
 	c.noteEnd(ended, waiting)
 	c.nodes.Store(nil) // the next heartbeat asks
 	c.beats = surveyEvery - 1
