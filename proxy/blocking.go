@@ -144,21 +144,24 @@ func (s *Session) unblocked(r *request, frame []byte) {
 const overdue = 500 * time.Millisecond
 
 // limitBlocked sees to it that a blocking command in flight on a master that does not
-// answer any more is not waited for longer than its own time.
+// answer any more is not waited for longer than its own time, if that may be.
 func (s *Session) limitBlocked(r *request) {
 	s.stopTimer()
+	r.own().asked = s.server.now()
 	s.timer = time.AfterFunc(max(r.until.Sub(s.server.now()), 0)+overdue, func() { s.checkBlocked(r) })
 }
 
 // checkBlocked gives the connection of an overdue command up, if commands are held:
 // then that master may be frozen. When it thaws, the command's time is over there too,
 // and Redis looks at that first (Redis 7.0 timeout.c handleBlockedClientsTimeout, from
-// beforeSleep), so nothing is popped for nobody. While the master serves, it is only slow.
+// beforeSleep), so nothing is popped for nobody. But a command that it may not have read yet
+// would run then, and take an element: that one's end is another master, or its reply, or the
+// hold's end. While the master serves, it is only slow.
 func (s *Session) checkBlocked(r *request) {
 	var stuck *upstream.Conn
 	s.mu.Lock()
 	if !s.dead && s.barrier == r && r.role == roleBlock && r.state == sent {
-		if s.server.pool.Gate().Open {
+		if s.server.pool.Gate().Open || !s.server.pool.HasRead(r.asked) {
 			s.timer = time.AfterFunc(overdue, func() { s.checkBlocked(r) })
 		} else {
 			stuck = s.conn

@@ -283,11 +283,12 @@ func (c *conductor) watch(ctx context.Context) {
 func (c *conductor) heartbeat(ctx context.Context) {
 	ask, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
 	defer cancel()
-	answer := make(chan error, 1)
+	answer, asked := make(chan error, 1), c.now()
 	c.spawn(func() { answer <- c.pilot.Ask(ask, upstream.Ping) })
 	select {
 	case err := <-answer:
 		if err == nil {
+			c.pool.Answered(asked)
 			c.pool.Alive(c.now())
 		}
 		if err == nil || ctx.Err() != nil {

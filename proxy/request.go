@@ -81,6 +81,7 @@ type rare struct {
 	members   []*request        // of a group
 	names     []string          // what an (un)subscribing request added or removed
 	until     time.Time         // a blocking command's own deadline; zero means never
+	asked     time.Time         // when a blocking command with a deadline was sent last
 	again     bool              // a blocking command that has been sent before
 	lastIDs   [][]byte          // what the `$` of an XREAD meant when it was first sent
 	link      *upstream.Link    // of an adopting request: the shared link to move to

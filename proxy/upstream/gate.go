@@ -145,6 +145,18 @@ func (p *Pool) Alive(now time.Time) {
 	}
 }
 
+// Answered says that the node has answered a question that the Pilot asked at asked.
+func (p *Pool) Answered(asked time.Time) { p.answered.Store(asked.UnixNano()) }
+
+// HasRead says whether the node has certainly read what was sent to it at sent: it has answered a
+// question that was asked later, and Redis answers nobody before it has read what had come
+// (Redis 7.0 ae.c: replies are written before it sleeps again). Else it may lie in a socket, and
+// run when a node that is frozen wakes up.
+func (p *Pool) HasRead(sent time.Time) bool { return p.answered.Load() > sent.Add(writeDelay).UnixNano() }
+
+// writeDelay is how long what was sent may wait here until it is written.
+const writeDelay = 100 * time.Millisecond
+
 // pause stops the link's connection, whose gate has closed.
 func (l *Link) pause(trusted bool) {
 	var back []Call

@@ -80,6 +80,7 @@ type Pool struct {
 	edition   atomic.Int64 // what Edition says
 	// waitCoversAll says what WAIT covers at the master that comes: see barrier.
 	waitCoversAll atomic.Bool
+	answered      atomic.Int64 // when the last answered question of the Pilot was asked, as UnixNano
 	wg            sync.WaitGroup
 
 	// mu guards the fields below; never held while a link's lock is taken.
