@@ -31,7 +31,7 @@ func measureAll(ctx context.Context, o options, rows []row) (rep report, err err
 	}
 	defer func() { err = errors.Join(err, b.rig.close()) }()
 	rep = newReport(ctx, o)
-	if b.targets, rep.Remarks, err = b.findTargets(ctx); err != nil {
+	if b.targets, rep.Remarks, err = b.findTargets(); err != nil {
 		return report{}, err
 	}
 	for i, r := range rows {

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os/exec"
+	"net"
 	"path/filepath"
-	"regexp"
 	"strconv"
 
+	"steadis/test/certificate"
 	"steadis/test/topology"
 )
 
@@ -38,40 +37,24 @@ func runSteadis(ctx context.Context, b *bench, dir, name string, args ...string)
 	return &running{name: name, addr: s.Addr, pid: s.PID(), stop: s.Stop}, nil
 }
 
-// listenTLS are the flags of `steadis serve` by which it speaks TLS to its clients.
-type listenTLS struct{ certificate, key string }
-
-var (
-	certificateFlag = regexp.MustCompile(`(?m)^\s+(--(?:listen-|clients?-)?tls-cert(?:ificate)?(?:-file)?)\s`)
-	keyFlag         = regexp.MustCompile(`(?m)^\s+(--(?:listen-|clients?-)?tls-(?:private-)?key(?:-file)?)\s`)
-)
-
-// tlsFlags finds the flags in what steadis says of itself; nil if it has none.
-func tlsFlags(ctx context.Context, steadis string) (*listenTLS, error) {
-	help, err := exec.CommandContext(ctx, steadis, "serve", "--help").CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("%s serve --help: %w", filepath.Base(steadis), err)
-	}
-	return parseTLSFlags(string(help)), nil
-}
-
-func parseTLSFlags(help string) *listenTLS {
-	certificate, key := certificateFlag.FindStringSubmatch(help), keyFlag.FindStringSubmatch(help)
-	if certificate == nil || key == nil {
-		return nil
-	}
-	return &listenTLS{certificate[1], key[1]}
-}
-
-// start starts a steadis that speaks TLS to its clients, and nothing else to Redis.
-func (l *listenTLS) start(ctx context.Context, b *bench, dir string) (*running, error) {
-	certificate, key, err := writeCertificate(dir)
+// startSteadisTLS starts a steadis that speaks TLS to its clients, and nothing else to Redis.
+func startSteadisTLS(ctx context.Context, b *bench, dir string) (*running, error) {
+	authority, err := certificate.NewAuthority(dir, "authority")
 	if err != nil {
 		return nil, err
 	}
-	r, err := runSteadis(ctx, b, dir, steadisTLS, l.certificate, certificate, l.key, key)
+	pair, err := authority.Issue("steadis", certificate.Request{})
+	if err != nil {
+		return nil, err
+	}
+	port, err := topology.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	r, err := runSteadis(ctx, b, dir, steadisTLS, "--listen", "tls://"+addr, "--tls-cert-file", pair.CertFile, "--tls-key-file", pair.KeyFile)
 	if err == nil {
-		r.tls = true
+		r.tls, r.addr = true, addr
 	}
 	return r, err
 }

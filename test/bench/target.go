@@ -47,7 +47,7 @@ func (r *rig) direct() *running {
 }
 
 // targets are those that this machine has, and remarks about the others.
-func (b *bench) findTargets(ctx context.Context) (found []target, remarks []string, err error) {
+func (b *bench) findTargets() (found []target, remarks []string, err error) {
 	only, err := regexp.Compile(b.options.targets)
 	if err != nil {
 		return nil, nil, fmt.Errorf("-targets: %w", err)
@@ -55,13 +55,7 @@ func (b *bench) findTargets(ctx context.Context) (found []target, remarks []stri
 	found = []target{
 		{name: direct, lacks: aProxy | followable, start: func(context.Context, *bench, string) (*running, error) { return b.rig.direct(), nil }},
 		{name: steadis, start: startSteadis},
-	}
-	flags, err := tlsFlags(ctx, b.options.steadis)
-	if err != nil {
-		return nil, nil, err
-	}
-	if flags != nil {
-		found = append(found, target{name: steadisTLS, lacks: plaintext | followable, start: flags.start})
+		{name: steadisTLS, lacks: plaintext | followable, start: startSteadisTLS},
 	}
 	peers := []struct {
 		program string

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/tls"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,29 +9,6 @@ import (
 
 	"steadis/test/topology"
 )
-
-func TestParseTLSFlags(t *testing.T) {
-	const plain = "Flags:\n      --listen list   Addresses\n      --upstream-tls-cert string   x\n      --upstream-tls-key string   x\n"
-	if got := parseTLSFlags(plain); got != nil {
-		t.Errorf("without TLS for clients: %+v", got)
-	}
-	for certificate, key := range map[string]string{"--tls-cert": "--tls-key", "--listen-tls-cert-file": "--listen-tls-key-file", "--client-tls-certificate": "--client-tls-private-key"} {
-		got := parseTLSFlags(plain + "      " + certificate + " string   File\n      " + key + " string   File\n")
-		if got == nil || *got != (listenTLS{certificate, key}) {
-			t.Errorf("%s: %+v", certificate, got)
-		}
-	}
-}
-
-func TestCertificateAndKeyBelongTogether(t *testing.T) {
-	certificate, key, err := writeCertificate(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tls.LoadX509KeyPair(certificate, key); err != nil {
-		t.Error(err)
-	}
-}
 
 func TestConfigurationsOfPeers(t *testing.T) {
 	one, byDefault := haproxyConfig("a:1", "r:2", 1, 900), haproxyConfig("a:1", "r:2", 0, 900)
