@@ -26,31 +26,93 @@ func drain(g *Guard) (cmds [][]string, err error) {
 			return cmds, err
 		}
 		for _, c := range batch {
-			if len(c.Raw) > max(int(g.q.limits.MaxInPlace), len(placeholder)) {
-				return cmds, fmt.Errorf("%d bytes are handed out in place", len(c.Raw))
-			}
-			if raw, whole, _, large := g.TakeLarge(c.Args); large {
-				if len(raw) <= int(g.q.limits.MaxInPlace) && len(raw) != len(placeholder) {
-					return cmds, fmt.Errorf("%d bytes are handed out aside", len(raw))
-				}
-				if spare := cap(raw) - len(raw); spare > len(raw)/8+64 {
-					return cmds, fmt.Errorf("%d bytes of memory for %d", cap(raw), len(raw))
-				}
-				c.Raw, c.Args = raw, whole
-			}
-			var args []string
-			for _, a := range c.Args {
-				args = append(args, string(a))
-			}
-			if !bytes.Equal(c.Raw, AppendCommand(nil, args...)) {
-				return cmds, fmt.Errorf("not canonical: %q", c.Raw)
-			}
-			if strings.EqualFold(args[0], "auth") && args[len(args)-1] != "wrong" {
-				g.SetUnauthenticated(false)
+			args, err := g.handled(c.Raw, c.Args)
+			if err != nil {
+				return cmds, err
 			}
 			cmds = append(cmds, args)
 		}
 	}
+}
+
+// drainNext is drain by way of Next, as the proxy reads.
+func drainNext(g *Guard) (cmds [][]string, err error) {
+	m, carry := newKept(g.Conn), []byte(nil)
+	for {
+		b, found, err := g.Next(m)
+		if err != nil {
+			return cmds, err
+		}
+		if found != nil && len(carry) > 0 {
+			return cmds, fmt.Errorf("%d commands are found behind the beginning of one", len(found.Commands))
+		}
+		raw := append(carry, b...)
+		n, _, whole := CountCommands(raw)
+		if found != nil && (len(found.Commands) != n || whole != len(raw)) {
+			return cmds, fmt.Errorf("%d commands are found where there are %d in %d of %d bytes", len(found.Commands), n, whole, len(raw))
+		}
+		for range n {
+			args, end := AppendArgs(nil, raw)
+			got, err := g.handled(raw[:end], args)
+			if err != nil {
+				return cmds, err
+			}
+			cmds, raw = append(cmds, got), raw[end:]
+		}
+		carry = bytes.Clone(raw)
+		if found != nil {
+			if err := found.check(b); err != nil {
+				return cmds, err
+			}
+		}
+	}
+}
+
+// check says what is wrong with where the commands in b and their arguments were found.
+func (f *Found) check(b []byte) error {
+	begin, spans := 0, f.Args
+	for _, c := range f.Commands {
+		want, n := AppendArgs(nil, b[begin:])
+		if begin+n != int(c.A) || len(want) != int(c.B) {
+			return fmt.Errorf("found %v at %d, there are %d arguments up to %d", c, begin, len(want), begin+n)
+		}
+		for i, a := range spans[:c.B] {
+			if !bytes.Equal(b[a.A:a.B], want[i]) {
+				return fmt.Errorf("found %q, there is %q", b[a.A:a.B], want[i])
+			}
+		}
+		begin, spans = int(c.A), spans[c.B:]
+	}
+	return nil
+}
+
+// handled is what a handler does with a command that was handed out: it takes a large one, and
+// authenticates the client where it is AUTH.
+func (g *Guard) handled(raw []byte, args [][]byte) ([]string, error) {
+	most := int(g.q.limits.MaxInPlace)
+	if len(raw) > max(most, len(placeholder)) {
+		return nil, fmt.Errorf("%d bytes are handed out in place", len(raw))
+	}
+	if whole, largeArgs, _, large := g.TakeLarge(args); large {
+		if len(whole) <= most && len(whole) != len(placeholder) {
+			return nil, fmt.Errorf("%d bytes are handed out aside", len(whole))
+		}
+		if spare := cap(whole) - len(whole); spare > len(whole)/8+64 {
+			return nil, fmt.Errorf("%d bytes of memory for %d", cap(whole), len(whole))
+		}
+		raw, args = whole, largeArgs
+	}
+	var texts []string
+	for _, a := range args {
+		texts = append(texts, string(a))
+	}
+	if !bytes.Equal(raw, AppendCommand(nil, texts...)) {
+		return nil, fmt.Errorf("not canonical: %q", raw)
+	}
+	if strings.EqualFold(texts[0], "auth") && texts[len(texts)-1] != "wrong" {
+		g.SetUnauthenticated(false)
+	}
+	return texts, nil
 }
 
 // faultOf is the text of a ProtocolError, or "" at the end of the input.
@@ -226,11 +288,15 @@ func compare(t *testing.T, data []byte, seed uint64, unauth bool, limits Limits)
 	t.Helper()
 	limits = limits.orDefaults()
 	want, wantFault := (&reference{in: string(data), limits: limits, unauth: unauth}).run()
-	for _, next := range []func() int{always(1 << 20), random(seed)} {
+	for i, next := range []func() int{always(1 << 20), random(seed), always(1 << 20), random(seed)} {
 		limits.Budget = NewBudget(64 << 20)
 		g := NewGuard(&pieces{data: bytes.Clone(data), next: next}, limits)
 		g.SetUnauthenticated(unauth)
-		got, err := drain(g)
+		read := drain
+		if i >= 2 {
+			read = drainNext
+		}
+		got, err := read(g)
 		if fault := faultOf(t, err); fault != wantFault || !reflect.DeepEqual(got, want) {
 			t.Errorf("seed %d, unauth %v, %.300q:\n got %.300q %q\nwant %.300q %q", seed, unauth, data, got, fault, want, wantFault)
 		}
