@@ -3,12 +3,12 @@
 //
 // # How a command travels
 //
-//	client ─▶ resp.Guard ─▶ redcon ─▶ Session.submit ─▶ queue ─▶ dispatch ─▶ upstream.Link ─▶ master
+//	client ─▶ resp.Guard ─▶ clientConn ─▶ Session.submit ─▶ queue ─▶ dispatch ─▶ upstream.Link ─▶ master
 //	client ◀──────── output ◀──── Session.replied ◀──────────────────────── upstream.Conn ◀──┘
 //
-// redcon accepts, reads and dispatches; in front of it the guard lets only whole,
-// legal commands through, because redcon can be killed by one packet, and they reach
-// the handler as one batch (client.go), read by one system call (inlet.go, package sysio). The handler
+// redcon accepts, and hands each client over to a goroutine of steadis' own (client.go). The
+// guard lets only whole, legal commands through, because redcon can be killed by one
+// packet, and they come as one batch, read by one system call (inlet.go, package sysio). That goroutine
 // never waits for a reply: it queues the batch in the client's Session and sends
 // what can be sent over a pipelined connection that many clients share. That
 // connection's reader hands each reply to its Session, which writes it to the

@@ -15,11 +15,11 @@ import (
 // client sends nothing it has none of its own: a socket is read when it is readable, into
 // memory that all clients share in turn and that holds a whole pipeline. So a batch costs one
 // system call, however long it is, and an idle client nothing. What is no socket is read
-// into redcon's buffer. One goroutine uses it.
+// into memory of its own. One goroutine uses it.
 type inlet struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil if nc is no socket
-	own []byte          // redcon's buffer
+	own []byte          // instead of memory that is shared, if nc is no socket
 	got *atomic.Uint64  // counts what was read
 
 	lent *inletMemory // nil while nothing is read
@@ -32,6 +32,8 @@ type inlet struct {
 const (
 	// inletSize is how much of a client is read at one time.
 	inletSize = 32 << 10
+	// ownSize is the same of one that is no socket.
+	ownSize = 4 << 10
 	// maxInPlace is the longest command that is handled where it was read; a longer one
 	// gets memory of its own as it comes.
 	maxInPlace = 16 << 10
@@ -47,6 +49,9 @@ var inletPool = sync.Pool{New: func() any { return new(inletMemory) }}
 // open is to be called once.
 func (m *inlet) open(nc net.Conn, got *atomic.Uint64) {
 	m.nc, m.raw, m.read, m.got = nc, socket.Raw(nc), m.readSome, got
+	if m.raw == nil {
+		m.own = make([]byte, ownSize)
+	}
 }
 
 // Found implements resp.Memory.

@@ -183,8 +183,12 @@ func adoptConn(conn redcon.Conn) bool {
 	return true
 }
 
-// serveCommands is redcon's handler, called at the bell: it takes the whole batch at once.
-func serveCommands(conn redcon.Conn, _ redcon.Command) { conn.NetConn().(*clientConn).take() }
+// serveCommands is redcon's handler, called at the bell: it takes the connection over.
+func serveCommands(conn redcon.Conn, _ redcon.Command) {
+	c := conn.NetConn().(*clientConn)
+	conn.Detach()
+	c.session.server.spawn(c.serve)
+}
 
 // welcome makes a session for an accepted connection, or turns it away.
 func (s *Server) welcome(nc net.Conn) *clientConn {

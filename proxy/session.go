@@ -16,7 +16,7 @@ import (
 // order, its state (database, user, name, transaction, subscriptions) and what
 // it has yet to read. It survives the master.
 //
-// It is used concurrently by four parties: redcon's goroutine (submit,
+// It is used concurrently by four parties: its reader (submit,
 // readEnded), upstream readers (replied, lost, Push, Settle), links (LinkEvent)
 // and the server (kill). None of them ever waits for the client or for Redis
 // under the lock.
@@ -77,7 +77,7 @@ type Session struct {
 	body *resp.Body // of the batch's last command; only submit's goroutine has it
 
 	void  bool // of the batch at hand a MULTI was refused: what it should have held is, too
-	ended bool // redcon reads no more
+	ended bool // nothing more is read
 	gone  bool // the client hung up: nothing that waits for it may run
 	dead  bool // closed; late replies are dropped
 }

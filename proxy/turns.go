@@ -14,7 +14,7 @@ import (
 // Clients that do not wait for each other's replies have no right to an order, but
 // Redis keeps it, and they rely on it.
 //
-// Hence redcon's goroutines only queue what has come. One goroutine sends it: last in,
+// Hence clients' readers only queue what has come. One goroutine sends it: last in,
 // first out, once all that the poller has found is there. A client with a private
 // connection has its commands written before the next one has its turn; those for
 // shared connections are written together, behind them.

@@ -29,7 +29,7 @@ func newServeCommand(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		tune(loaded)
+		tune(loaded, log)
 		return serve(cmd.Context(), loaded, log)
 	})
 	return cmd
