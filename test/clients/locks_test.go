@@ -33,7 +33,12 @@ func TestLocks(t *testing.T) {
 				default:
 					recorded.row(t, "a stream's consumer group, 2 consumers, "+mode.name, eachKind(t), "%d entries, %d lost, %d doubled, %d read again; %d errors", r.Sent, r.Lost, r.Doubled, f["read again"], r.errors())
 				}
-				if len(r.Wrong) > 0 || mode.durable && (f["held by two"] > 0 || r.Lost > 0 || r.Doubled > 0) {
+				// redis-py repeats a WATCH transaction whose connection was closed: one in doubt may run twice.
+				twice := r.Doubled
+				if r.Act == "watch" {
+					twice = max(0, twice-st.inDoubt(t))
+				}
+				if len(r.Wrong) > 0 || mode.durable && (f["held by two"] > 0 || r.Lost > 0 || twice > 0) {
 					t.Errorf("%s: %d lost, %d doubled, %v, %v", r.Act, r.Lost, r.Doubled, f, r.Wrong)
 				}
 			}
