@@ -23,7 +23,11 @@ func TestLocks(t *testing.T) {
 			p := start(t, "use.py", here(t), st.env(), python, "use.py", "python", "locks", "watch", "stream")
 			p.awaitReady(t)
 			st.failOvers(t, rounds(t), all...)
-			for _, r := range p.finish(t, time.Minute) {
+			reports := p.finish(t, time.Minute)
+			for _, line := range p.said("the counter is") {
+				t.Log(line)
+			}
+			for _, r := range reports {
 				f := r.Figures
 				switch r.Act {
 				case "locks":
