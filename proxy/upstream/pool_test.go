@@ -201,3 +201,21 @@ func TestBecome(t *testing.T) {
 		}
 	})
 }
+
+// What was sent shortly before a question may have been written after it.
+func TestHasRead(t *testing.T) {
+	p := NewPool(Options{})
+	now := time.Unix(1000, 0)
+	if p.HasRead(now) {
+		t.Error("nobody has answered yet")
+	}
+	p.Answered(now)
+	for _, c := range []struct {
+		sent time.Duration
+		want bool
+	}{{-time.Second, true}, {-writeDelay / 2, false}, {0, false}, {time.Second, false}} {
+		if got := p.HasRead(now.Add(c.sent)); got != c.want {
+			t.Errorf("sent %v from the question: %t, want %t", c.sent, got, c.want)
+		}
+	}
+}

@@ -23,7 +23,11 @@ func TestLocks(t *testing.T) {
 			p := start(t, "use.py", here(t), st.env(), python, "use.py", "python", "locks", "watch", "stream")
 			p.awaitReady(t)
 			st.failOvers(t, rounds(t), all...)
-			for _, r := range p.finish(t, time.Minute) {
+			reports := p.finish(t, time.Minute)
+			for _, line := range p.said("the counter is") {
+				t.Log(line)
+			}
+			for _, r := range reports {
 				f := r.Figures
 				switch r.Act {
 				case "locks":
@@ -33,7 +37,12 @@ func TestLocks(t *testing.T) {
 				default:
 					recorded.row(t, "a stream's consumer group, 2 consumers, "+mode.name, eachKind(t), "%d entries, %d lost, %d doubled, %d read again; %d errors", r.Sent, r.Lost, r.Doubled, f["read again"], r.errors())
 				}
-				if len(r.Wrong) > 0 || mode.durable && (f["held by two"] > 0 || r.Lost > 0 || r.Doubled > 0) {
+				// redis-py repeats a WATCH transaction whose connection was closed: one in doubt may run twice.
+				twice := r.Doubled
+				if r.Act == "watch" {
+					twice = max(0, twice-st.inDoubt(t))
+				}
+				if len(r.Wrong) > 0 || mode.durable && (f["held by two"] > 0 || r.Lost > 0 || twice > 0) {
 					t.Errorf("%s: %d lost, %d doubled, %v, %v", r.Act, r.Lost, r.Doubled, f, r.Wrong)
 				}
 			}

@@ -54,13 +54,16 @@ const (
 	begin, end  = "<!-- written by make clients -->\n", "<!-- end -->\n"
 )
 
+// measured is when, and of which commit: that of the beginning, of which steadis was built.
+var measured = time.Now().UTC().Format(time.DateOnly) + ", " + commit()
+
 // write brings both documents up to date; what this run has not measured stays.
 func (tab *table) write() error {
 	if !figures() {
 		return nil
 	}
 	for i := range tab.rows {
-		tab.rows[i] = append(tab.rows[i], time.Now().UTC().Format(time.DateOnly)+", "+commit())
+		tab.rows[i] = append(tab.rows[i], measured)
 	}
 	old, err := os.ReadFile(resultsPath)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

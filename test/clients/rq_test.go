@@ -30,7 +30,7 @@ func startFleet(t *testing.T, env []string) []*program {
 // a closed connection while it has a job; with `retry` there is none.
 var modes = map[string][]string{
 	"default":           nil,
-	"retry and durable": {"--in-doubt", "retry", "--durable-replicas", "1"},
+	"retry and durable": {"--in-doubt", "retry", "--durable-replicas", "1", "--durable-timeout", "25s"},
 }
 
 func TestRQ(t *testing.T) {

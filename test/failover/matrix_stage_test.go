@@ -48,12 +48,15 @@ type scene struct {
 	round     int
 	last      bool // round
 	planned   bool
+	frozen    bool // the former master is not gone, but silent
 	steadis   *topology.Steadis
 	old       *topology.Node // the master before the failover
 	heldAt    time.Time      // when steadis held commands
 	master    atomic.Pointer[topology.Node]
 	announced chan struct{} // closed when a majority has announced another master
-	revived   chan struct{} // closed when the former one is back
+	// announcedAt is when that was; to be read once announced is closed.
+	announcedAt time.Time
+	revived     chan struct{} // closed when the former one is back
 }
 
 // newStage connects the row's first client.

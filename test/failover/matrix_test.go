@@ -67,6 +67,7 @@ func chosenRows(t *testing.T) []*matrixRow {
 type blow struct {
 	name    string
 	planned bool
+	frozen  bool                       // it goes on where it was, after the switch
 	strike  func(*topology.Node) error // from now on it answers nothing
 	finish  func(context.Context, *topology.Deployment, *topology.Node) error
 	revive  func(context.Context, *topology.Node) error // after the switch
@@ -83,6 +84,7 @@ var blows = []blow{
 	},
 	{
 		name:   "SIGSTOP",
+		frozen: true,
 		strike: (*topology.Node).Freeze,
 		finish: func(context.Context, *topology.Deployment, *topology.Node) error { return nil },
 		revive: func(_ context.Context, old *topology.Node) error { return old.Thaw() },
@@ -183,7 +185,7 @@ func (m *matrix) scene(ctx context.Context, t *testing.T, round int) *scene {
 	must(t, d.AwaitSettled(ctx))
 	old, err := d.Master(ctx)
 	must(t, err)
-	sc := &scene{ctx: ctx, round: round, last: round == m.rounds, planned: m.planned, steadis: m.steadis, old: old,
+	sc := &scene{ctx: ctx, round: round, last: round == m.rounds, planned: m.planned, frozen: m.frozen, steadis: m.steadis, old: old,
 		announced: make(chan struct{}), revived: make(chan struct{})}
 	sc.master.Store(old)
 	return sc
@@ -211,6 +213,7 @@ func (m *matrix) failOver(ctx context.Context, t *testing.T, sc *scene, stages [
 	if outcome.err == nil {
 		sc.master.Store(m.deployment.NodeAt(outcome.Addr))
 	}
+	sc.announcedAt = outcome.At
 	close(sc.announced)     // even if nobody is: the rows wait for it
 	defer close(sc.revived) // so too
 	must(t, outcome.err)

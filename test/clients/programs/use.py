@@ -163,10 +163,16 @@ def in_threads(run, n=4):
 
 def watch(r):
     """A counter that several threads advance with WATCH, GET, MULTI, SET, EXEC."""
-    key, lock = f"{name}:watched", threading.Lock()
+    key, lock, highest = f"{name}:watched", threading.Lock(), [0]
 
     def one_more(p):
+        with lock:
+            known = r.figures["counted"] + r.figures["in doubt"]
         value = int(p.get(key) or 0)
+        with lock:
+            if value < highest[0]:
+                print(f"{time.strftime('%T')} the counter is {value} after {highest[0]}, {known} counted", file=sys.stderr, flush=True)
+            highest[0] = value
         p.multi()
         p.set(key, value + 1)
 
@@ -217,7 +223,9 @@ def locks(r):
 def stream(r):
     """A consumer group: every entry is read, confirmed, and none is forgotten."""
     c, key, seen, guard, ended = client(), f"{name}:stream", collections.Counter(), threading.Lock(), threading.Event()
-    c.xgroup_create(key, "group", "0", mkstream=True)
+    r.call(lambda: c.xgroup_create(key, "group", "0", mkstream=True))
+    while not r.call(lambda: c.xinfo_groups(key))[1]:  # the first one may have been in doubt
+        r.call(lambda: c.xgroup_create(key, "group", "0", mkstream=True))
 
     def consume(i):
         mine, start = client(), ">"
