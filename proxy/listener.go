@@ -41,7 +41,9 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		case err != nil:
-			l.server.o.Log.Warn("cannot accept a client; clients wait", zap.Error(err), zap.Duration("retry_in", pause))
+			if left, due := l.server.acceptLine.due(l.server.now()); due {
+				l.server.o.Log.Warn("cannot accept a client; clients wait", zap.Error(err), left)
+			}
 			select {
 			case <-time.After(pause):
 			case <-l.ctx.Done():

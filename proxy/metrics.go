@@ -169,10 +169,14 @@ func (s *Server) noteResubscribed() { s.metrics.resubscribed.Inc() }
 
 func (s *Server) noteOverflow(sess *Session) {
 	s.metrics.overflows.Inc()
-	s.o.Log.Warn("closed a client that does not read its replies", zap.String("addr", sess.addr),
-		zap.Int64("limits.output", s.o.Limits.Output))
+	if left, due := s.slowLine.due(s.now()); due {
+		s.o.Log.Warn("closed a client that does not read its replies", zap.String("addr", sess.addr),
+			zap.Int64("limits.output", s.o.Limits.Output), left)
+	}
 }
 
 func (s *Server) noteHTTP(sess *Session) {
-	s.o.Log.Warn("closed a client that spoke HTTP, as an attack through a browser would", zap.String("addr", sess.addr))
+	if left, due := s.httpLine.due(s.now()); due {
+		s.o.Log.Warn("closed a client that spoke HTTP, as an attack through a browser would", zap.String("addr", sess.addr), left)
+	}
 }

@@ -51,6 +51,8 @@ type Server struct {
 	live    atomic.Int64 // sessions
 	// accepted and turnedAway count clients, doubts writes in doubt.
 	accepted, turnedAway, doubts atomic.Uint64
+	// Lines that can be caused again and again.
+	slowLine, httpLine, fullLine, acceptLine seldom
 	// subscribers counts those with a connection of their own.
 	subscribers atomic.Int64
 	draining    atomic.Bool
@@ -194,6 +196,9 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	s.mu.Unlock()
 	if full {
 		s.turnedAway.Add(1)
+		if left, due := s.fullLine.due(s.now()); due {
+			s.o.Log.Warn("turned a client away: limits.clients is reached", zap.Int("limits.clients", s.o.Limits.Clients), left)
+		}
 		out.add([]byte(errMaxClients))
 		out.finish()
 		out.flush()
