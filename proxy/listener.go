@@ -41,7 +41,7 @@ func (l *gatedListener) Accept() (net.Conn, error) {
 		case errors.Is(err, net.ErrClosed):
 			return nil, err
 		case err != nil:
-			l.server.o.Log.Warn("cannot accept a client; clients wait", zap.Error(err), zap.Duration("retry_in", pause))
+			l.server.noAccept.warn("cannot accept a client; clients wait", zap.Error(err))
 			select {
 			case <-time.After(pause):
 			case <-l.ctx.Done():

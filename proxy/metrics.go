@@ -182,5 +182,5 @@ func (s *Server) noteOverflow(sess *Session) {
 }
 
 func (s *Server) noteHTTP(sess *Session) {
-	s.o.Log.Warn("closed a client that spoke HTTP, as an attack through a browser would", zap.String("addr", sess.addr))
+	s.http.warn("closed a client that spoke HTTP, as an attack through a browser would", zap.String("addr", sess.addr))
 }

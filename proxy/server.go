@@ -49,13 +49,14 @@ type Server struct {
 	memory  *memory
 	slow    atomic.Int64 // outputs beyond their soft limit
 
-	wrongPass, quarrel, unread seldom
+	wrongPass, quarrel, unread, http, full, noAccept seldom
 
 	started time.Time
 	ids     atomic.Uint64
 	live    atomic.Int64 // sessions
 	// accepted and turnedAway count clients, doubts writes in doubt.
 	accepted, turnedAway, doubts atomic.Uint64
+	// Lines that can be caused again and again.
 	// subscribers counts those with a connection of their own.
 	subscribers atomic.Int64
 	draining    atomic.Bool
@@ -81,6 +82,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, hold: hold.New(limits), budget: newBudget(o.Limits), memory: newMemory(o.Limits.Memory),
 		wrongPass: seldom{log: o.Log}, quarrel: seldom{log: o.Log}, unread: seldom{log: o.Log},
+		http: seldom{log: o.Log}, full: seldom{log: o.Log}, noAccept: seldom{log: o.Log},
 
 		errFull: errFull(o.MasterName, limits), started: time.Now(),
 		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), empty: make(chan struct{}),
@@ -206,6 +208,7 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	s.mu.Unlock()
 	if full {
 		s.turnedAway.Add(1)
+		s.full.warn("turned a client away: limits.clients is reached", zap.Int("limits.clients", s.o.Limits.Clients))
 		out.add([]byte(errMaxClients))
 		out.finish()
 		out.flush()

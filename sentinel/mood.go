@@ -213,6 +213,9 @@ func (s *state) deadline(now time.Time) time.Time {
 		if !m.flagged.IsZero() {
 			at(m.flagged.Add(oddFlags))
 		}
+		if m.chatter.left > 0 {
+			at(m.chatter.since.Add(chatterWindow))
+		}
 		if m.claim.what != "" {
 			at(m.claim.due())
 			at(m.claim.since.Add(lostClaimFor))

@@ -107,6 +107,8 @@ type member struct {
 	// agreed: it has announced what we follow. Only who agreed before can turn.
 	agreed bool
 	claim  claim
+	// chatter counts the lines about its connections.
+	chatter chatter
 	// distrustUntil and distrust: its last lone claim came to nothing, so new
 	// ones are ignored until then; distrust is the time it gets next.
 	distrustUntil time.Time
@@ -138,7 +140,7 @@ func (s *state) step(in input, now time.Time) []effect {
 	case failed:
 		s.onFailed(in, now)
 	case subscription:
-		s.onSubscription(in)
+		s.onSubscription(in, now)
 	case heard:
 		s.onHeard(in, now)
 	case listed:
@@ -175,6 +177,7 @@ func (s *state) decide(now time.Time) {
 	s.updateFence()
 	s.show(now)
 	s.updateMood(now)
+	s.updateChatter(now)
 }
 
 func (s *state) onAnswered(in answered, now time.Time) {
@@ -183,7 +186,7 @@ func (s *state) onAnswered(in answered, now time.Time) {
 		return // of a session that has been closed since
 	}
 	if !m.up {
-		s.log(zapcore.InfoLevel, "sentinel connected", zap.String("sentinel", m.addr),
+		s.say(m, now, zapcore.InfoLevel, "sentinel connected",
 			zap.Bool("learned", m.learned), zap.String("master", in.answer.addr),
 			zap.Uint64("epoch", in.answer.epoch), zap.String("flags", in.answer.raw))
 	}
@@ -215,21 +218,21 @@ func (s *state) onFailed(in failed, now time.Time) {
 	}
 	if m.up || !m.tried {
 		m.downSince = now
-		s.log(zapcore.WarnLevel, "sentinel lost", zap.String("sentinel", m.addr),
+		s.say(m, now, zapcore.WarnLevel, "sentinel lost",
 			zap.Bool("learned", m.learned), zap.String("error", in.why))
 	}
 	m.up, m.tried, m.why = false, true, in.why
 }
 
-func (s *state) onSubscription(in subscription) {
+func (s *state) onSubscription(in subscription, now time.Time) {
 	m := s.members[in.from]
 	if m == nil || (m.subscribed == in.on && m.forbidden == in.forbidden) {
 		return
 	}
 	if in.forbidden && !m.forbidden {
-		s.log(zapcore.WarnLevel, "sentinel refuses SUBSCRIBE, polling only", zap.String("sentinel", m.addr), zap.String("error", in.why))
+		s.say(m, now, zapcore.WarnLevel, "sentinel refuses SUBSCRIBE, polling only", zap.String("error", in.why))
 	} else if in.on {
-		s.log(zapcore.InfoLevel, "sentinel subscribed", zap.String("sentinel", m.addr))
+		s.say(m, now, zapcore.InfoLevel, "sentinel subscribed")
 	}
 	m.subscribed, m.forbidden, m.refused = in.on, in.forbidden, ""
 	if in.forbidden {
