@@ -15,10 +15,10 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover faults clients compose bench bench-micro fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults clients compose package package-test bench bench-micro fuzz lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/steadis
 	$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
@@ -63,8 +63,14 @@ clients: ## real applications through failovers, ROUNDS of each kind, recorded i
 	@test/setup.sh --clients
 	@GO="$(GO)" ROUNDS="$(ROUNDS)" CLIENTS="$(CLIENTS)" test/suite.sh clients
 
-compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (4 min; needs Docker)
+compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (needs Docker)
 	@test/compose/run.sh
+
+package: ## the Debian package, in bin/
+	@GO="$(GO)" VERSION="$(VERSION)" config/deploy/package/build.sh bin
+
+package-test: ## the Debian package installed, upgraded and purged on a copy of this machine (as root)
+	@GO="$(GO)" test/package/run.sh
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz

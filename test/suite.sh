@@ -33,6 +33,12 @@ conformance_tests() {
   marked "$go" test -count=1 -timeout 20m ./test/conformance
 }
 
+# A module of its own: the types of Kubernetes' API are to be no dependency of ours.
+kubernetes_tests() {
+  section "Kubernetes manifests against the API's types"
+  (cd test/kubernetes && marked "$go" test -timeout 10m ./...)
+}
+
 # One thread is another way through the data path (proxy/turns.go).
 one_thread_tests() {
   section "scenarios with one thread"
@@ -115,7 +121,7 @@ leftovers() {
 }
 
 case "${1:-}" in
-  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; client_tests; fuzz_targets; leftovers ;;
+  all) unit_tests; kubernetes_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; client_tests; fuzz_targets; leftovers ;;
   conformance) STEADIS_CONFORMANCE=full conformance_tests; leftovers ;;
   failover) failover_figures; leftovers ;;
   faults) fault_figures; leftovers ;;

@@ -7,17 +7,27 @@
 #   test/compose/run.sh --pull   with the images that the file names, from their registry
 #
 # Without --pull Grafana is left out: there is no stand-in for it. Everything runs in a Compose project
-# of its own, on ports that the system chooses, and is removed at the end, within 15 minutes in all. The
-# images stay, as after any build; `standins.sh --remove` takes the stand-ins away.
+# of its own, on ports that the system chooses, and is removed at the end, within 10 minutes for each tool.
+# With old and new Compose (`docker-compose`, `docker compose`) both there, each has its run. The
+# images stay, as after any build; `standins.sh --remove` takes the stand-ins away. COMPOSE_CPUS=0.5
+# lets no container have more than half a processor, for a machine that is needed for something else.
 set -euo pipefail
-if [ -z "${COMPOSE_RUN_BOUNDED:-}" ]; then COMPOSE_RUN_BOUNDED=1 exec timeout -k 60 900 "$0" "$@"; fi
 cd "$(dirname "$0")/../.."
+
+tools=()
+if docker compose version >/dev/null 2>&1; then tools+=("docker compose"); fi
+if docker-compose version >/dev/null 2>&1; then tools+=("docker-compose"); fi
+if [ "${#tools[@]}" = 0 ]; then echo "compose: there is neither docker compose nor docker-compose" >&2; exit 1; fi
+if [ -z "${COMPOSE_RUN_TOOL:-}" ]; then
+  for tool in "${tools[@]}"; do COMPOSE_RUN_TOOL=$tool timeout -k 60 600 "$0" "$@"; done
+  exit
+fi
 
 work=$(mktemp -d)
 project=steadis-test-$$
-compose=(docker-compose)
-if docker compose version >/dev/null 2>&1; then compose=(docker compose); fi
+read -ra compose <<<"$COMPOSE_RUN_TOOL"
 export APP_PORT=0 REDIS_PORT=0 ADMIN_PORT=0 PROMETHEUS_PORT=0 GRAFANA_PORT=0 DRILL_REPORT=$work/report
+declare -A container # by service
 probing=
 passed=0 failed=0
 
@@ -59,19 +69,31 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 143' INT TERM
 
+# learn remembers the containers, which stay the same: asking Compose for each takes a second.
+learn() {
+  local id service
+  while read -r id service; do container[$service]=$id; done \
+    < <(docker ps -a --filter "label=com.docker.compose.project=$project" --format '{{.ID}} {{.Label "com.docker.compose.service"}}')
+  # shellcheck disable=SC2068 # one word a container
+  if [ -n "${COMPOSE_CPUS:-}" ]; then docker update --cpus "$COMPOSE_CPUS" ${container[@]} >/dev/null; fi
+}
+
 healthy() {
   local states
-  states=$(docker ps -aq --filter "label=com.docker.compose.project=$project" | xargs docker inspect -f '{{.State.Health.Status}}')
+  # shellcheck disable=SC2068 # one word a container
+  states=$(docker inspect -f '{{.State.Health.Status}}' ${container[@]})
   [ "$(sort -u <<<"$states")" = healthy ]
 }
 
-address() { dc port "$1" "$2"; }
+address() { docker port "${container[$1]}" "$2" | head -1; }
 
-master() { dc exec -T sentinel-2 redis-cli -p 26379 sentinel get-master-addr-by-name mymaster | head -1; }
+within_container() { docker exec "${container[$1]}" "${@:2}" </dev/null 2>/dev/null; }
+
+master() { within_container sentinel-2 redis-cli -p 26379 sentinel get-master-addr-by-name mymaster | head -1; }
 
 master_is_not() { local now; now=$(master) && [ -n "$now" ] && [ "$now" != "$1" ]; }
 
-is_replica() { [ "$(dc exec -T "$1" redis-cli role | sed -n '1p;4p' | xargs)" = "slave connected" ]; }
+is_replica() { [ "$(within_container "$1" redis-cli role | sed -n '1p;4p' | xargs)" = "slave connected" ]; }
 
 # probe asks /health/redis every 100 ms and adds a job every fifth time, whatever the answers
 # take, until there is a file named stop.
@@ -99,15 +121,14 @@ probes_all_good() {
 # jobs_all_there asks for every job that was acknowledged. What became of one whose enqueueing
 # was in doubt is for the app to find out, and it was told.
 jobs_all_there() {
-  local app=$1 ids id lost=0 finished=0 n=0 answer
-  ids=$(grep -oE '"id": ?"[^"]+"' "$work/jobs" | cut -d'"' -f4)
-  for id in $ids; do
-    n=$((n + 1))
-    answer=$(curl -s -m 60 "http://$app/job/$id")
-    case $answer in *'"no such job"'*) lost=$((lost + 1)) ;; *finished*) finished=$((finished + 1)) ;; esac
-  done
+  local app=$1 n lost finished
+  grep -oE '"id": ?"[^"]+"' "$work/jobs" | cut -d'"' -f4 | sed "s#.*#url = \"http://$app/job/&\"#" >"$work/urls"
+  curl -s -m 120 -K "$work/urls" >"$work/answers"
+  n=$(wc -l <"$work/urls")
+  lost=$(grep -c 'no such job' "$work/answers" || true)
+  finished=$(grep -o finished "$work/answers" | wc -l)
   echo "      $n jobs acknowledged, $lost lost, $finished finished, $(grep -o '}[^}]*503' "$work/jobs" | wc -l) not acknowledged"
-  [ "$n" -gt 10 ] && [ "$lost" = 0 ]
+  [ "$n" -gt 10 ] && [ "$lost" = 0 ] && [ "$(grep -c . "$work/answers")" -ge "$n" ]
 }
 
 job_finished() { curl -s -m 60 "http://$1/job/$2" | grep -q finished; }
@@ -126,13 +147,13 @@ lose_master() {
   dc "$how" "$old" >/dev/null 2>&1
   check "$how $old: another master" within 30 master_is_not "$old"
   dc "$back" "$old" >/dev/null 2>&1
-  check "$back $old: it is a replica" within 60 is_replica "$old"
+  check "$back $old: it is a replica" within 90 is_replica "$old"
   check "all is healthy again" within 60 healthy
 }
 
 drill() {
   say "drill --kind $1"
-  dc run --rm -T drill --kind "$1" --rounds 1 2>"$work/drill.log" || { cat "$work/drill.log"; return 1; }
+  dc run --rm -T drill --kind "$1" --lead 2s --trail 2s 2>"$work/drill.log" || { cat "$work/drill.log"; return 1; }
   [ -s "$DRILL_REPORT/report.json" ] && [ -s "$DRILL_REPORT/report.html" ]
 }
 
@@ -149,10 +170,11 @@ main() {
     services=$(grep -vx grafana <<<"$services")
   fi
   services=$(grep -vx drill <<<"$services") # old Compose lists it, though its profile is not chosen
-  say "build"
+  say "$COMPOSE_RUN_TOOL: build"
   dc build -q steadis app >/dev/null 2>"$work/build.log" || { cat "$work/build.log"; return 1; }
   say "up"
   dc up -d $services >"$work/up.log" 2>&1 || { cat "$work/up.log"; return 1; }
+  learn
   check "everything is healthy" within 120 healthy
   app=$(address app 8000) prometheus=$(address prometheus 9090)
   probe "$app" &

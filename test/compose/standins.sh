@@ -5,20 +5,19 @@
 #
 #   redis, prometheus   Debian's versions, not the pinned ones
 #   python              Debian's Python, Flask, RQ and redis-py; pip does nothing
-#   golang              this machine's Go and the modules that go.mod names; no network needed
+#   golang              this machine's Go, the modules that go.mod names, and what they compile to
 #   grafana             none: Debian has no such package
 #
-#   standins.sh            makes those that are missing; an image that is there stays
+#   standins.sh            makes those that are missing, all at one time; an image that is there stays
 #   standins.sh --remove   removes them
 #
-# Nothing is installed: packages are unpacked into a directory, and none of their scripts runs.
+# Nothing is installed: packages are unpacked into a directory, and none of their scripts runs. Each
+# image is one layer with few files, made without a container: with a storage driver that
+# compares whole trees (fuse-overlayfs), every step of a Dockerfile costs time for each file of its base.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 label=steadis.stand-in
-base=steadis-stand-in
-packages=(redis-server redis-tools prometheus python3 python3-flask python3-redis python3-rq gunicorn
-  dash coreutils busybox ca-certificates)
 work=
 
 # named FILE PATTERN: the first image in FILE whose name begins with PATTERN.
@@ -29,31 +28,32 @@ named() {
   echo "$image"
 }
 
-# remove takes away what carries the label, images before the one they are built on.
 remove() {
   local images
-  images=$(docker images --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' | grep -v -e "^$base:" -e '<none>' || true)
+  images=$(docker images --filter "label=$label" --format '{{.Repository}}:{{.Tag}}' | grep -v '<none>' || true)
+  # shellcheck disable=SC2086 # one word an image
   if [ -n "$images" ]; then docker rmi $images >/dev/null; fi
-  if docker image inspect "$base" >/dev/null 2>&1; then docker rmi "$base" >/dev/null; fi
   docker image prune -f --filter "label=$label" >/dev/null # what was built on them
 }
 
-# unpack DIR: the packages and all that they need, as on an empty Debian.
+# unpack DIR PACKAGE...: the packages and all that they need, as on an empty Debian.
 unpack() {
-  local root=$1 debs=$work/debs deb dir
-  mkdir -p "$debs/partial"
-  : >"$work/status"
-  apt-get -qq -y --no-install-recommends --download-only \
-    -o Dir::State::status="$work/status" -o Dir::Cache::archives="$debs" -o Debug::NoLocking=true \
-    -o APT::Sandbox::User="$(id -un)" install "${packages[@]}" >/dev/null
+  local root=$1 apt=$1.apt deb dir
+  shift
+  mkdir -p "$apt/archives/partial"
+  : >"$apt/status"
+  apt-get -qq -y --no-install-recommends --download-only -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" \
+    -o Debug::NoLocking=true -o APT::Sandbox::User="$(id -un)" install "$@" >/dev/null
   for dir in bin sbin lib lib64; do
     mkdir -p "$root/usr/$dir"
     ln -s "usr/$dir" "$root/$dir"
   done
-  for deb in "$debs"/*.deb; do
+  for deb in "$apt"/archives/*.deb; do
     dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --no-same-owner --keep-directory-symlink \
-      --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*'
+      --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' \
+      --exclude='./usr/share/zoneinfo/*' --exclude='./usr/share/perl*' --exclude='./usr/share/javascript/*'
   done
+  rm -r "$apt"
 }
 
 # complete DIR: what the packages' scripts would have made.
@@ -62,75 +62,91 @@ complete() {
   ln -sf dash "$root/usr/bin/sh"
   mkdir -p "$root/etc/ssl/certs" "$root/usr/local/bin" "$root/tmp"
   chmod 1777 "$root/tmp"
-  find "$root/usr/share/ca-certificates" -name '*.crt' -exec cat {} + >"$root/etc/ssl/certs/ca-certificates.crt"
   printf '%s\n' root:x:0:0::/root:/bin/sh redis:x:999:999::/data:/bin/sh nobody:x:65534:65534::/:/bin/sh >"$root/etc/passwd"
   printf '%s\n' root:x:0: redis:x:999: nogroup:x:65534: >"$root/etc/group"
   echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
-  ln -s busybox "$root/usr/bin/wget"
 }
 
-# add_go DIR: Go, and a directory that serves its modules as a proxy would.
-add_go() {
-  local root=$1
-  mkdir -p "$root/usr/local/go" "$root/go"
-  tar -c -C "$(go env GOROOT)" --exclude=./test --exclude=./doc --exclude=./api . | tar -x -C "$root/usr/local/go" --no-same-owner
-  GOMODCACHE=$work/modules GOFLAGS=-modcacherw GOPROXY="file://$(go env GOMODCACHE)/cache/download,$(go env GOPROXY)" go mod download
-  mv "$work/modules/cache/download" "$root/go/proxy"
+# import IMAGE DIR [CHANGE]...: the directory as an image, with lines as in a Dockerfile.
+import() {
+  local image=$1 root=$2 change changes=(-c "LABEL $label=$1")
+  shift 2
+  for change in "$@"; do changes+=(-c "$change"); done
+  tar -c -C "$root" --owner=0 --group=0 . | docker import "${changes[@]}" - "$image" >/dev/null
+  rm -rf "$root"
+  echo "stand-in for $image"
 }
 
-make_base() {
-  local root=$work/root
-  unpack "$root"
+make_redis() {
+  local root=$work/redis
+  unpack "$root" redis-server redis-tools dash coreutils
   complete "$root"
-  add_go "$root"
-  tar -c -C "$root" --owner=0 --group=0 . | docker import -c "LABEL $label=base" - "$base" >/dev/null
+  mkdir -m 1777 "$root/data" # for the user redis, as in the official image
+  import "$1" "$root" 'VOLUME /data' 'WORKDIR /data' 'CMD ["redis-server"]'
 }
 
-# stand_in NAME: an image on the base, with what standard input adds in a Dockerfile.
-stand_in() {
-  if docker image inspect "$1" >/dev/null 2>&1; then return; fi
-  echo "stand-in for $1"
-  { echo "FROM $base"; echo "LABEL $label=$1"; cat; } | docker build -q --force-rm --network none -t "$1" - >/dev/null
+make_prometheus() {
+  local root=$work/prometheus
+  unpack "$root" prometheus busybox dash coreutils
+  complete "$root"
+  ln -s busybox "$root/usr/bin/wget"
+  mkdir -m 1777 "$root/prometheus"
+  import "$1" "$root" 'WORKDIR /prometheus' 'USER nobody' 'ENTRYPOINT ["/usr/bin/prometheus"]' \
+    'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
+}
+
+make_python() {
+  local root=$work/python
+  unpack "$root" python3 python3-flask python3-redis python3-rq gunicorn dash coreutils
+  complete "$root"
+  ln -s /usr/bin/python3 "$root/usr/local/bin/python"
+  printf '#!/bin/sh\necho stand-in: the packages are those of Debian\n' >"$root/usr/local/bin/pip"
+  chmod 755 "$root/usr/local/bin/pip"
+  import "$1" "$root" 'CMD ["python"]'
+}
+
+# make_golang brings the modules unpacked and compiled: that takes a minute here, and several in a
+# container whose files go through fuse-overlayfs.
+make_golang() {
+  local root=$work/golang
+  unpack "$root" ca-certificates dash coreutils
+  complete "$root"
+  find "$root/usr/share/ca-certificates" -name '*.crt' -exec cat {} + >"$root/etc/ssl/certs/ca-certificates.crt"
+  rm -r "$root/usr/share/ca-certificates"
+  mkdir -p "$root/usr/local/go" "$root/go" "$root/root/.cache/go-build"
+  tar -c -C "$(go env GOROOT)" --exclude=./test --exclude=./doc --exclude=./api --exclude=./src/cmd --exclude=testdata \
+    --exclude='*_test.go' . | tar -x -C "$root/usr/local/go" --no-same-owner
+  export GOMODCACHE=$root/go/pkg/mod GOFLAGS=-modcacherw GOCACHE=$root/root/.cache/go-build
+  GOPROXY="file://$modules/cache/download,$(go env GOPROXY)" go mod download
+  CGO_ENABLED=0 GOFLAGS=-modcacherw go build -trimpath -o "$work/steadis" ./cmd/steadis
+  import "$1" "$root" 'ENV PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+    'ENV GOTOOLCHAIN=local' 'ENV GOPATH=/go' 'ENV GOPROXY=off' 'ENV GOSUMDB=off' 'ENV HOME=/root'
 }
 
 main() {
+  local making=() job failed=
   if [ "${1:-}" = --remove ]; then
     remove
     return
   fi
-  local redis prometheus python golang image missing=
-  redis=$(named docker-compose.yml redis)
-  prometheus=$(named docker-compose.yml prom/prometheus)
-  python=$(named config/deploy/compose/app/Dockerfile python)
-  golang=$(named Dockerfile golang)
-  for image in "$redis" "$prometheus" "$python" "$golang"; do
-    docker image inspect "$image" >/dev/null 2>&1 || missing=yes
-  done
-  if [ -z "$missing" ]; then return; fi
   work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
-  docker image inspect "$base" >/dev/null 2>&1 || make_base
+  trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+  modules=$(go env GOMODCACHE)
 
-  stand_in "$redis" <<'DOCKERFILE'
-RUN mkdir /data && chown redis:redis /data
-VOLUME /data
-WORKDIR /data
-CMD ["redis-server"]
-DOCKERFILE
-  stand_in "$prometheus" <<'DOCKERFILE'
-RUN mkdir /prometheus && chown nobody:nogroup /prometheus
-WORKDIR /prometheus
-USER nobody
-ENTRYPOINT ["/usr/bin/prometheus"]
-CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
-DOCKERFILE
-  stand_in "$python" <<'DOCKERFILE'
-RUN ln -s /usr/bin/python3 /usr/local/bin/python && printf '#!/bin/sh\necho stand-in: the packages are those of Debian\n' >/usr/local/bin/pip && chmod 755 /usr/local/bin/pip && python -c 'import flask, gunicorn.app.wsgiapp, gunicorn.workers.gthread, rq.cli'
-CMD ["python"]
-DOCKERFILE
-  stand_in "$golang" <<'DOCKERFILE'
-ENV PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin GOTOOLCHAIN=local GOPATH=/go GOPROXY=file:///go/proxy GOSUMDB=off
-DOCKERFILE
+  # begin MAKER IMAGE: in the background, unless the image is there.
+  begin() {
+    if docker image inspect "$2" >/dev/null 2>&1; then return; fi
+    "$1" "$2" &
+    making+=($!)
+  }
+  begin make_golang "$(named Dockerfile golang)"
+  begin make_python "$(named config/deploy/compose/app/Dockerfile python)"
+  begin make_redis "$(named docker-compose.yml redis)"
+  begin make_prometheus "$(named docker-compose.yml prom/prometheus)"
+  for job in "${making[@]}"; do
+    wait "$job" || failed=yes
+  done
+  [ -z "$failed" ] || { echo "standins: not all could be made" >&2; return 1; }
 }
 
 main "$@"
