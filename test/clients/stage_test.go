@@ -25,7 +25,7 @@ type stage struct {
 // steadis with the further arguments.
 func newStage(t *testing.T, o topology.Options, args ...string) *stage {
 	t.Helper()
-	binary := steadisBinary(t)
+	steadisBinary(t) // before the clock of what follows runs
 	o.Dir = t.TempDir()
 	o.FailoverTimeout = 4 * time.Second // on a busy machine an election may fail; the next one is after twice that
 	d, err := topology.Start(within(t, time.Minute), o)
@@ -35,9 +35,17 @@ func newStage(t *testing.T, o topology.Options, args ...string) *stage {
 			t.Error(err)
 		}
 	})
+	st := &stage{d: d}
+	st.s = st.sidecar(t, args...)
+	return st
+}
+
+// sidecar starts a steadis in front of the deployment: beside the stage's own, as another Pod would have one.
+func (st *stage) sidecar(t *testing.T, args ...string) *topology.Steadis {
+	t.Helper()
 	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{
-		Binary: binary,
-		Args:   append([]string{"--sentinel", d.SentinelAddrs(), "--master", d.Name()}, args...),
+		Binary: steadisBinary(t),
+		Args:   append([]string{"--sentinel", st.d.SentinelAddrs(), "--master", st.d.Name()}, args...),
 		Dir:    t.TempDir(),
 	})
 	must(t, err)
@@ -54,21 +62,25 @@ func newStage(t *testing.T, o topology.Options, args ...string) *stage {
 			t.Logf("steadis' log:\n%s", body)
 		}
 	})
-	return &stage{d: d, s: s}
+	return s
 }
 
 // holdOver is what steadis logs when there has been no master for longer than hold.
 const holdOver = "the hold time is over"
 
 // port is where clients connect.
-func (st *stage) port() string {
-	_, port, _ := net.SplitHostPort(st.s.Addr) // made by JoinHostPort
+func (st *stage) port() string { return portOf(st.s) }
+
+func portOf(s *topology.Steadis) string {
+	_, port, _ := net.SplitHostPort(s.Addr) // made by JoinHostPort
 	return port
 }
 
 // env is what a program is told: all that it knows of Redis.
-func (st *stage) env() []string {
-	return []string{"REDIS_URL=redis://localhost:" + st.port(), "REDIS_PORT=" + st.port()}
+func (st *stage) env() []string { return envOf(st.s) }
+
+func envOf(s *topology.Steadis) []string {
+	return []string{"REDIS_URL=redis://localhost:" + portOf(s), "REDIS_PORT=" + portOf(s)}
 }
 
 // kind is a way in which a master goes.
@@ -145,9 +157,11 @@ func (st *stage) do(ctx context.Context, t *testing.T, args ...string) any {
 }
 
 // inDoubt is how many writes nobody knows the fate of, by steadis' count.
-func (st *stage) inDoubt(t *testing.T) int {
+func (st *stage) inDoubt(t *testing.T) int { return inDoubtAt(t, st.s) }
+
+func inDoubtAt(t *testing.T, s *topology.Steadis) int {
 	t.Helper()
-	samples, err := st.s.Metrics(within(t, 10*time.Second))
+	samples, err := s.Metrics(within(t, 10*time.Second))
 	must(t, err)
 	return int(topology.Sum(samples, "steadis_in_doubt_total"))
 }
