@@ -24,7 +24,7 @@ func TestLongOutage(t *testing.T) {
 				must(t, st.d.Nodes[0].Freeze())
 				<-time.After(longOutage) // this long the master is frozen: nothing is waited for
 				must(t, st.d.Nodes[0].Thaw())
-				st.do(within(t, time.Minute), t, "SET", "stage:probe", "thawed")
+				st.serves(within(t, time.Minute), t)
 			}
 			for name, reports := range useAll(t, st, freeze, c.env...) {
 				s := sumUp(reports)

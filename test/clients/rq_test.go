@@ -58,7 +58,7 @@ func testRQ(t *testing.T, mode string, ofWorkers, ofApp []string, strict bool) {
 	id, err := app.enqueue(within(t, 30*time.Second), 20, 22)
 	must(t, err)
 	st.failOvers(t, rounds(t), all...)
-	watched.judge(t, eachKind(t)+", beside RQ, "+mode)
+	watched.judge(t, st, eachKind(t)+", beside RQ, "+mode)
 	if got, err := app.result(within(t, 30*time.Second), id); strict && (err != nil || got != 42) {
 		t.Errorf("the app's job: %d, %v", got, err)
 	}
@@ -73,13 +73,14 @@ func testRQ(t *testing.T, mode string, ofWorkers, ofApp []string, strict bool) {
 	if len(reports) != 1 {
 		t.Fatalf("%d reports", len(reports))
 	}
-	judgeRQ(t, mode, reports[0], died, st.inDoubt(t)+inDoubtAt(t, beside), strict)
+	late := st.late(t)
+	judgeRQ(t, mode, late, reports[0], died, st.inDoubt(t)+inDoubtAt(t, beside), strict && late == "")
 }
 
-func judgeRQ(t *testing.T, mode string, r report, died, doubt int, strict bool) {
+func judgeRQ(t *testing.T, mode, late string, r report, died, doubt int, strict bool) {
 	t.Helper()
 	f := r.Figures
-	recorded.row(t, "RQ, 4 workers, "+mode, eachKind(t),
+	recorded.row(t, "RQ, 4 workers, "+mode, eachKind(t)+late,
 		"%d jobs: %d finished, %d run once, %d twice, %d never; %d stuck in started, %d workers died; %d writes in doubt, %d errors at the sender, who looked",
 		r.Sent, f["finished"], f["run once"], f["run twice"], f["never run"], f["stuck in started"], died, doubt, r.errors())
 	if !strict {
