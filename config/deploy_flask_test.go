@@ -19,7 +19,7 @@ func TestFlaskExamplesFit(t *testing.T) {
 		if err := yaml.Unmarshal(mustRead(t, "deploy/flask/compose.yml"), &file); err != nil {
 			t.Fatal(err)
 		}
-		for _, app := range []string{"app", "worker"} {
+		for app, inDoubt := range map[string]string{"app": InDoubtClose, "worker": InDoubtRetry} {
 			sidecar := file.Services[app+"-steadis"]
 			if sidecar.Network != "service:"+app {
 				t.Errorf("the sidecar of %s is in the network %q", app, sidecar.Network)
@@ -28,8 +28,8 @@ func TestFlaskExamplesFit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.InDoubt != "retry" || c.Durable.Replicas != 1 {
-				t.Errorf("RQ needs in_doubt retry and a replica that confirms, not %q and %d", c.InDoubt, c.Durable.Replicas)
+			if c.InDoubt != inDoubt || c.Durable.Replicas != 1 {
+				t.Errorf("%s needs in_doubt %s and a replica that confirms, not %s and %d", app, inDoubt, c.InDoubt, c.Durable.Replicas)
 			}
 		}
 	})

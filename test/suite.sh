@@ -64,10 +64,12 @@ client_tests() {
 
 client_figures() {
   section "real applications, ${ROUNDS:?} failovers of each kind"
-  local status=0
-  marked env STEADIS_ROUNDS="$ROUNDS" "$go" test -count=1 -v -timeout "$((30 + ROUNDS * 10))m" -run "${CLIENTS:=.}" ./test/clients || status=$?
-  section test/clients/RESULTS.md
-  cat test/clients/RESULTS.md
+  local recorded=test/clients/RESULTS.md status=0
+  (cd test/clients/programs/go && "$go" mod download)
+  marked env STEADIS_ROUNDS="$ROUNDS" STEADIS_RESULTS="$PWD/$recorded" \
+    "$go" test -count=1 -v -timeout "$((30 + ROUNDS * 10))m" -run "${CLIENTS:=.}" ./test/clients || status=$?
+  section "$recorded"
+  cat "$recorded"
   return "$status"
 }
 

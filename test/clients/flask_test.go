@@ -31,12 +31,12 @@ func appDir(t *testing.T) string {
 	return path
 }
 
-func startFlask(t *testing.T, st *stage) *flask {
+func startFlask(t *testing.T, s *topology.Steadis) *flask {
 	t.Helper()
 	port, err := topology.FreePort()
 	must(t, err)
 	app := &flask{
-		program: start(t, "Flask", appDir(t), st.env(),
+		program: start(t, "Flask", appDir(t), envOf(s),
 			python, "-m", "flask", "--app", "app", "run", "--no-reload", "--port", strconv.Itoa(port)),
 		url:  "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
@@ -165,17 +165,21 @@ func (app *flask) watch(ctx context.Context) health {
 	return health{app.probe(ctx, "/health/redis"), app.probe(ctx, "/nothing-there")}
 }
 
-func (h health) judge(t *testing.T, ordeal string) digest {
+func (h health) judge(t *testing.T, st *stage, ordeal string) digest {
 	t.Helper()
+	late := st.late(t)
 	redis, control := digestOf(h.redis.stop(), http.StatusOK), digestOf(h.control.stop(), http.StatusNotFound)
-	recorded.row(t, "Flask, /health/redis each 100 ms", ordeal, "%d of %d answers 200; %v; a path without Redis at the same time: %v",
+	recorded.row(t, "Flask, /health/redis each 100 ms", ordeal+late, "%d of %d answers 200; %v; a path without Redis at the same time: %v",
 		redis.n-redis.wrong, redis.n, redis, control)
-	if redis.wrong > 0 || redis.n == 0 {
+	if redis.wrong > 0 && late == "" || redis.n == 0 {
 		t.Errorf("%d of %d probes of /health/redis were not answered with 200", redis.wrong, redis.n)
 	}
-	// A machine that is busy makes both slow; PING must not be slower than that.
-	if limit := max(100*time.Millisecond, control.slowest+100*time.Millisecond); redis.slowest > limit {
-		t.Errorf("the slowest probe took %v; %v without Redis", redis.slowest, control.slowest)
+	switch {
+	case control.slow == 0 && redis.slow > 0:
+		t.Errorf("%d probes took more than 100 ms, the slowest %v", redis.slow, redis.slowest)
+	// A machine that is busy makes both slow; then PING must not be slower than that.
+	case redis.median > control.median+50*time.Millisecond || redis.p99 > 2*control.p99+100*time.Millisecond:
+		t.Errorf("probes: %v; without Redis: %v", redis, control)
 	}
 	return redis
 }
@@ -217,10 +221,10 @@ func TestFlask(t *testing.T) {
 	onlyFigures(t) // the short form is part of TestRQ
 	needPython(t, "flask", "rq")
 	st := newStage(t, topology.Options{})
-	app := startFlask(t, st)
+	app := startFlask(t, st.s)
 	h := app.watch(t.Context())
 	st.failOvers(t, rounds(t), all...)
-	d := h.judge(t, eachKind(t))
+	d := h.judge(t, st, eachKind(t))
 	recorded.user("Flask", debianVersion(t, "python3-flask"), eachKind(t)+", `/health/redis` each 100 ms", "%d of %d answers 200, %d of them after more than 100 ms", d.n-d.wrong, d.n, d.slow)
 }
 
@@ -231,7 +235,7 @@ func TestFlaskWithoutRedis(t *testing.T) {
 	const hold = 2 * time.Second
 	for range rounds(t) {
 		st := newStage(t, topology.Options{Replicas: -1}, "--hold", hold.String())
-		app := startFlask(t, st)
+		app := startFlask(t, st.s)
 		watched := app.probe(t.Context(), "/health/redis")
 		gone := time.Now()
 		must(t, st.d.Nodes[0].Kill())

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 		if built.dir != "" {
 			_ = os.RemoveAll(built.dir)
 		}
-		if err := recorded.write(); err != nil {
+		if err := recorded.write(os.Getenv("STEADIS_RESULTS")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}

@@ -49,23 +49,23 @@ func (tab *table) user(library, version, ordeal, format string, args ...any) {
 }
 
 const (
-	resultsPath = "RESULTS.md"
-	readmePath  = "../../README.md"
-	begin, end  = "<!-- written by make clients -->\n", "<!-- end -->\n"
+	readmePath = "../../README.md"
+	begin, end = "<!-- written by make clients -->\n", "<!-- end -->\n"
 )
 
 // measured is when, and of which commit: that of the beginning, of which steadis was built.
 var measured = time.Now().UTC().Format(time.DateOnly) + ", " + commit()
 
-// write brings both documents up to date; what this run has not measured stays.
-func (tab *table) write() error {
-	if !figures() {
+// write brings both documents up to date, RESULTS.md at path; what this run has not measured
+// stays. An empty path writes nothing.
+func (tab *table) write(path string) error {
+	if path == "" {
 		return nil
 	}
 	for i := range tab.rows {
 		tab.rows[i] = append(tab.rows[i], measured)
 	}
-	old, err := os.ReadFile(resultsPath)
+	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -74,7 +74,7 @@ func (tab *table) write() error {
 		"A master, 2 replicas, 3 Sentinels, down-after 1 s, all on loopback. *default* is steadis as it comes, *durable* with\n" +
 		"`durable.replicas: 1`, *retry* with `in_doubt: retry`. Rows are of the commit that they name.\n\n" +
 		tableOf([]string{"what", "put through", "came of it", "measured"}, rows)
-	if err := os.WriteFile(resultsPath, []byte(document), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(document), 0o644); err != nil {
 		return err
 	}
 	return tab.writeReadme()
