@@ -15,7 +15,7 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover faults clients compose bench bench-micro fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults clients compose bench bench-micro screenshot fuzz lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,10 @@ clients: ## real applications through failovers, ROUNDS of each kind, recorded i
 
 compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (4 min; needs Docker)
 	@test/compose/run.sh
+
+screenshot: ## config/deploy/live-page.png, the picture in the README, taken of a real failover
+	@test/setup.sh --tests
+	@dir=$$(mktemp -d) && STEADIS_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz
