@@ -15,7 +15,7 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover faults clients compose package package-test bench bench-micro fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults clients compose package package-test bench bench-micro screenshot fuzz lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ package: ## the Debian package, in bin/
 
 package-test: ## the Debian package installed, upgraded and purged on a copy of this machine (as root)
 	@GO="$(GO)" test/package/run.sh
+
+screenshot: ## config/deploy/live-page.png, the picture in the README, taken of a real failover
+	@test/setup.sh --tests
+	@dir=$$(mktemp -d) && STEADIS_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz

@@ -30,10 +30,11 @@ type State struct {
 // gate is open; at any other time it is shut and commands are held.
 type conductor struct {
 	*Server
-	pilot *upstream.Pilot
-	view  *topology.View // the view in force
-	tried int            // failed attempts since the last success
-	beats int            // heartbeats
+	pilot     *upstream.Pilot
+	view      *topology.View // the view in force
+	tried     int            // failed attempts since the last success
+	beats     int            // heartbeats
+	mayNotAsk bool           // the pilot's user may not ask for the replicas
 }
 
 // lookEvery is after how many heartbeats the master is asked anew whether it needs a
@@ -110,7 +111,7 @@ func (c *conductor) fly(ctx context.Context) {
 	pilot, err := c.pool.NewPilot(dial, c.view.Master, c.view.Generation, id)
 	cancel()
 	if err == nil {
-		c.pilot, c.tried = pilot, 0
+		c.pilot, c.tried, c.mayNotAsk = pilot, 0, false
 		c.Server.pilot.Store(pilot)
 		c.outages.step(c.now(), c.view.Master+" has proved to be a master")
 		c.prepare(ctx)

@@ -31,13 +31,20 @@ const (
 var infoReplication = resp.AppendCommand(nil, "INFO", "replication")
 
 // survey asks the master for its replicas, to be shown: nothing is decided by them. A
-// user that may not ask learns nothing.
+// user that may not ask is not made to ask again: the master would log each refusal.
 func (c *conductor) survey(ctx context.Context) {
+	if c.mayNotAsk {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
 	defer cancel()
 	frame, err := c.pilot.Fetch(ctx, infoReplication)
-	if err != nil || len(frame) == 0 || frame[0] != '$' {
+	if err != nil || len(frame) == 0 {
 		return // the heartbeat will say what is wrong
+	}
+	if frame[0] != '$' {
+		c.mayNotAsk = true
+		return
 	}
 	replicas := parseReplicas(frame)
 	c.nodes.Store(&replicas)

@@ -34,6 +34,7 @@ func TestLivePage(t *testing.T) {
 	t.Run("timeline", s.checkTimeline)
 	t.Run("accessibility", s.checkAccessibility)
 	t.Run("keyboard", s.checkKeyboard)
+	s.await(t, "replicas online", `document.querySelectorAll("#nodes td.good").length >= 2`)
 	t.Run("sizes and colours", s.checkLooks)
 	s.watched.Check(t, s.url)
 	t.Run("steadis has gone", s.checkLost)
@@ -45,6 +46,7 @@ func (s *stage) checkShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.await(t, "replicas online", `document.querySelectorAll("#nodes tbody td.good").length === 3`)
+	s.await(t, "Sentinels that answer", `document.querySelectorAll("#sentinels td.good").length === 6`)
 	s.await(t, "blocked client", `document.getElementById("clients").textContent.includes("blocked")`)
 	for selector, want := range map[string][]string{
 		"#sentence":  {master.Addr()},
@@ -168,8 +170,10 @@ func (s *stage) checkLooks(t *testing.T) {
 	if len(backgrounds) != 2 {
 		t.Errorf("light and dark have one background: %v", backgrounds)
 	}
-	browser.Resize(t, s.ctx, 1280, 900)
+	browser.Resize(t, s.ctx, 1200, 1180)
 	browser.Prefer(t, s.ctx, "light")
+	s.await(t, "drawing of that size", `(document.activeElement?.blur(), scrollTo(0, 0), document.querySelector(".drawing.wide"))`)
+	browser.Keep(t, "live-page.png", browser.Small(t, browser.Run(t, s.ctx, chromedp.CaptureScreenshot())))
 }
 
 // checkLost ends steadis: what the page shows then is marked as old.

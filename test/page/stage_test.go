@@ -44,7 +44,7 @@ func newStage(t *testing.T) *stage {
 		}
 	})
 	s.steadis, err = topology.RunSteadis(ctx, topology.SteadisOptions{Binary: binary, Dir: t.TempDir(),
-		Args: []string{"--sentinel", s.deployment.SentinelAddrs(), "--master", s.deployment.Name(), "--in-doubt", "error", "--upstream-heartbeat", "10s"}})
+		Args: []string{"--sentinel", s.deployment.SentinelAddrs(), "--master", s.deployment.Name(), "--in-doubt", "error", "--upstream-heartbeat", "10s", "--sentinel-timeout", "10s"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // The live page asks for the status each second, more often while commands are held, and
 // shows it. It stops while nobody looks at it.
-import { Chart } from "./chart.js";
+import { Chart, spanFor } from "./chart.js";
 import { drawDeployment } from "./deployment.js";
 import { byId, bytes, clock, html, micros, number, setText, wholeSpan } from "./dom.js";
 import { showFailovers } from "./failovers.js";
@@ -67,7 +67,9 @@ function show(status) {
   draw(status);
   showSentinels(status.sentinel);
   showNodes(status);
-  for (const chart of charts) chart.draw(history, history.at(-1)?.at ?? now);
+  const end = history.at(-1)?.at ?? now;
+  setText(byId("n-traffic"), `the last ${spanFor(history, end)[0]} minutes`);
+  for (const chart of charts) chart.draw(history, end);
   showFailovers(status.failovers, now);
   setText(byId("n-clients"), p.clients > p.connected.length ? `${p.connected.length} of ${number(p.clients)}` : number(p.clients));
   showClients(p);

@@ -1,12 +1,16 @@
-// Charts of the last 10 minutes. Each keeps its frame; the lines are drawn anew.
+// Charts of what was lately, at most the last 10 minutes. Each keeps its frame; the lines are drawn anew.
 import { clock, html, setText, svg } from "./dom.js";
 import { wordOf } from "./state.js";
 
 const width = 560, height = 190, left = 58, right = 12, top = 14, bottom = 26;
-const minutes = 10;
-const span = minutes * 60_000;
 
-// steps are where an axis may have its lines.
+// spans are how much time a chart may show, in minutes, with the distance of its labels.
+const spans = [[2, 0.5], [5, 1], [10, 2]];
+
+// spanFor is the shortest one that has all samples.
+export const spanFor = (samples, now) => spans.find(([minutes]) => samples.length === 0 || now - samples[0].at <= minutes * 60_000) ?? spans.at(-1);
+
+// niceTop is where an axis ends that has to show most.
 function niceTop(most) {
   if (most <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(most));
@@ -37,7 +41,7 @@ export class Chart {
     this.figure.addEventListener("keydown", (e) => this.key(e));
   }
 
-  x(at) { return left + ((at - this.from) / span) * (width - left - right); }
+  x(at) { return left + ((at - this.from) / this.span) * (width - left - right); }
 
   y(value) {
     const room = height - top - bottom;
@@ -63,11 +67,14 @@ export class Chart {
 
   draw(samples, now) {
     this.samples = samples;
-    this.from = now - span;
+    const [minutes, step] = spanFor(samples, now);
+    this.span = minutes * 60_000;
+    this.from = now - this.span;
     const ticks = this.scale();
     this.axis.replaceChildren(
       ...ticks.flatMap((v) => [svg("path", { d: `M${left} ${this.y(v)}H${width - right}` }), svg("text", { x: left - 8, y: this.y(v) + 4, "text-anchor": "end" }, tick(this.format(v)))]),
-      ...[0, 2, 4, 6, 8, 10].map((m) => svg("text", { x: this.x(now - m * 60_000), y: height - 7, "text-anchor": m === 0 ? "end" : "middle" }, m === 0 ? "now" : `−${m} min`)));
+      ...Array.from({ length: Math.round(minutes / step) + 1 }, (_, i) => i * step).map((m) =>
+        svg("text", { x: this.x(now - m * 60_000), y: height - 7, "text-anchor": m === 0 ? "end" : "middle" }, m === 0 ? "now" : m < 1 ? `−${m * 60} s` : `−${m} min`)));
     this.plot.replaceChildren(...this.phases(), ...this.lines.map((l, i) => svg("path", { class: `plot line${i}`, d: this.path(l.key) })));
     const last = samples.at(-1);
     setText(this.desc, last ? this.lines.map((l) => `${l.name} now ${this.format(last[l.key])}, at most ${this.format(Math.max(...samples.map((s) => s[l.key])))}`).join("; ") : "No samples yet.");
@@ -102,7 +109,7 @@ export class Chart {
 
   point(e) {
     const box = this.canvas.getBoundingClientRect();
-    const at = this.from + (((e.clientX - box.left) / box.width) * width - left) / (width - left - right) * span;
+    const at = this.from + (((e.clientX - box.left) / box.width) * width - left) / (width - left - right) * this.span;
     this.read(this.nearest(at)?.at ?? null);
   }
 

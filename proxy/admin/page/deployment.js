@@ -89,9 +89,9 @@ export function drawDeployment(status, narrow) {
   labels.push(label(ear.x, ear.y, `${heard} of ${s.sentinels.length} subscribed`));
 
   const held = p.hold.waiting;
-  boxes.push(box(at.clients, plural(p.clients, "client"), [`${number(p.last_second.commands_per_second)} commands/s`, held ? `${plural(held, "command")} held` : "nothing held"], held ? "warn" : "plain", held ? "⏸" : ""));
+  boxes.push(box(at.clients, plural(p.clients, "client"), [`${number(p.last_second.commands_per_second)} commands/s`, held ? `${plural(held, "command")} held` : "nothing held"], held ? "warn" : "plain", held ? "‖" : ""));
   const tone = { serving: "good", draining: "warn", holding: "warn", out: "bad" }[state] ?? "bad";
-  boxes.push(box(at.proxy, "this proxy", [wordOf(state).toLowerCase(), `generation ${p.generation}, epoch ${p.epoch}`], `${tone} self`, { good: "✓", warn: "⏸", bad: "✕" }[tone]));
+  boxes.push(box(at.proxy, "this proxy", [wordOf(state).toLowerCase(), `generation ${p.generation}, epoch ${p.epoch}`], `${tone} self`, { good: "✓", warn: "‖", bad: "✕" }[tone]));
   boxes.push(box(at.master, p.master || "no master yet", ["master", `${number(p.upstream.in_flight)} in flight`], flows ? "good" : tone, flows ? "✓" : tone === "bad" ? "✕" : "!", p.master));
 
   // In the narrow drawing the clients stand below everything else.

@@ -2,7 +2,7 @@
 // something in it has changed, so that what is open stays open.
 import { byId, bytes, clock, day, html, isTime, number, plural, setText, span, svg } from "./dom.js";
 
-const outcomes = { switched: ["⇄", "Switched"], same_master: ["↺", "Held, same master"], under_way: ["⏸", "Under way"] };
+const outcomes = { switched: ["⇄", "Switched"], same_master: ["↺", "Held, same master"], under_way: ["‖", "Under way"] };
 const kinds = { planned: "planned", unplanned: "master was down", announced: "seen when it was over" };
 
 const shown = new Map(); // began -> {text, element}

@@ -15,7 +15,7 @@ function rows(table, heads, list, empty) {
     html("tbody", null, body));
 }
 
-const yes = (ok, good, bad) => (ok ? { text: `✓ ${good}`, tone: "good" } : { text: `✕ ${bad}`, tone: "bad" });
+const flagText = (flags) => (flags || "–").replaceAll(",", ", ");
 
 export function showSentinels(sentinel) {
   rows(byId("sentinels"), ["Sentinel", "Reachable", "Events", "Names", "Epoch", "Flags"], sentinel.sentinels.map((s) => [
@@ -24,7 +24,7 @@ export function showSentinels(sentinel) {
     s.subscribed ? { text: "✓ subscribed", tone: "good" } : { text: "! polled only", tone: "warn" },
     { text: s.master || "–", tone: s.master && s.master !== sentinel.view.master ? "warn" : undefined },
     number(s.epoch),
-    { text: (s.flags || "–") + (s.claim ? `, says ${s.claim}` : "") + (s.learned ? " (learned)" : ""), tone: /down|failover/.test(s.flags ?? "") ? "warn" : undefined, wide: true },
+    { text: flagText(s.flags) + (s.claim ? `, says ${s.claim}` : "") + (s.learned ? " (learned)" : ""), tone: /down|failover/.test(s.flags ?? "") ? "warn" : undefined, wide: true },
   ]), "No Sentinel is configured.");
 }
 
@@ -51,13 +51,14 @@ export function showNodes(status) {
     r.online ? { text: "✓ online", tone: "good" } : { text: `✕ ${r.state || "not connected"}`, tone: "bad" },
     r.online ? `${number(r.lag)} B` : "–",
     r.online ? `${number(r.seconds)} s ago` : "–",
-    { text: r.flags || "–", tone: r.down ? "warn" : undefined, wide: true },
+    { text: flagText(r.flags), tone: r.down ? "warn" : undefined, wide: true },
   ]);
-  if (p.master) list.unshift([p.master, "master", p.phase === "serving" || p.phase === "draining" ? { text: "✓ verified", tone: "good" } : { text: "! not served", tone: "warn" }, "–", "–", status.sentinel.sentinels.find((s) => s.master === p.master)?.flags ?? "–"]);
+  const told = status.sentinel.sentinels.find((s) => s.master === p.master)?.flags;
+  if (p.master) list.unshift([p.master, "master", p.phase === "serving" || p.phase === "draining" ? { text: "✓ verified", tone: "good" } : { text: "! not served", tone: "warn" }, "–", "–", flagText(told)]);
   rows(byId("nodes"), ["Node", "Role", "Link", "Behind", "Heard", "Flags"], list, "No master is known yet.");
 }
 
-const stateMarks = { held: "⏸ held", busy: "▸ busy", blocked: "⧗ blocked" };
+const stateMarks = { held: "‖ held", busy: "▸ busy", blocked: "… blocked" };
 
 export function showClients(proxy) {
   rows(byId("clients"), ["Address", "Name", "User", "#Database", "State", "#Queued", "Last command", "#Connected", "#Idle", "Library"], proxy.connected.map((c) => [
