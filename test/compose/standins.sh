@@ -125,11 +125,11 @@ make_golang() {
     'ENV GOTOOLCHAIN=local' 'ENV GOPATH=/go' 'ENV GOPROXY=off' 'ENV GOSUMDB=off' 'ENV HOME=/root'
 }
 
-# current IMAGE: it is there, and if it is a stand-in with modules, with those of today.
+# current MAKER IMAGE: it is there, and if it is a stand-in for golang, with the modules of today.
 current() {
-  local modules
-  modules=$(docker image inspect -f "{{index .Config.Labels \"$label.modules\"}}" "$1" 2>/dev/null) || return 1
-  [ -z "$modules" ] || [ "$modules" = "$sums" ]
+  local labels
+  labels=$(docker image inspect -f "{{index .Config.Labels \"$label\"}} {{index .Config.Labels \"$label.modules\"}}" "$2" 2>/dev/null) || return 1
+  [ "$1" != make_golang ] || [ "$labels" = " " ] || [ "$labels" = "$2 $sums" ]
 }
 
 main() {
@@ -144,7 +144,7 @@ main() {
 
   # begin MAKER IMAGE: in the background, unless the image is there.
   begin() {
-    if current "$2"; then return; fi
+    if current "$1" "$2"; then return; fi
     "$1" "$2" &
     making+=($!)
   }
