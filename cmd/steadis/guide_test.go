@@ -29,6 +29,9 @@ var theirs = strings.Fields(`quorum down-after-milliseconds failover-timeout par
 var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait",
 	"+client|pause +client|unpause +role", "make bench", "-LOADING Redis is loading the dataset in memory"}
 
+// ofOthers are pages that quote other programs: there only what is plainly ours is looked at.
+var ofOthers = []string{"clients"}
+
 // guideFacts is what the sources have for the guide to name.
 type guideFacts struct {
 	keys     map[string]bool // paths, and the sections that they stand in

@@ -8,7 +8,8 @@
 #   golang              this machine's Go, the modules that go.mod names, and what they compile to
 #   grafana             none: Debian has no such package
 #
-#   standins.sh            makes those that are missing, all at one time; an image that is there stays
+#   standins.sh            makes those that are missing, all at one time; an image that is there stays,
+#                          but for a stand-in for golang with the modules of another go.sum
 #   standins.sh --remove   removes them
 #
 # Nothing is installed: packages are unpacked into a directory, and none of their scripts runs. Each
@@ -19,6 +20,7 @@ cd "$(dirname "$0")/../.."
 
 label=steadis.stand-in
 work=
+sums=$(sha256sum go.sum | cut -c1-16)
 
 # named FILE PATTERN: the first image in FILE whose name begins with PATTERN.
 named() {
@@ -119,8 +121,15 @@ make_golang() {
   export GOMODCACHE=$root/go/pkg/mod GOFLAGS=-modcacherw GOCACHE=$root/root/.cache/go-build
   GOPROXY="file://$modules/cache/download,$(go env GOPROXY)" go mod download
   CGO_ENABLED=0 GOFLAGS=-modcacherw go build -trimpath -o "$work/steadis" ./cmd/steadis
-  import "$1" "$root" 'ENV PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
+  import "$1" "$root" "LABEL $label.modules=$sums" 'ENV PATH=/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
     'ENV GOTOOLCHAIN=local' 'ENV GOPATH=/go' 'ENV GOPROXY=off' 'ENV GOSUMDB=off' 'ENV HOME=/root'
+}
+
+# current MAKER IMAGE: it is there, and if it is a stand-in for golang, with the modules of today.
+current() {
+  local labels
+  labels=$(docker image inspect -f "{{index .Config.Labels \"$label\"}} {{index .Config.Labels \"$label.modules\"}}" "$2" 2>/dev/null) || return 1
+  [ "$1" != make_golang ] || [ "$labels" = " " ] || [ "$labels" = "$2 $sums" ]
 }
 
 main() {
@@ -135,7 +144,7 @@ main() {
 
   # begin MAKER IMAGE: in the background, unless the image is there.
   begin() {
-    if docker image inspect "$2" >/dev/null 2>&1; then return; fi
+    if current "$1" "$2"; then return; fi
     "$1" "$2" &
     making+=($!)
   }

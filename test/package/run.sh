@@ -61,7 +61,8 @@ hidden_from_others() {
 # serves starts the program as the service would, waits for its first words, and ends it.
 serves() {
   local log=/tmp/serve.log pid code=0
-  as steadis steadis serve --config /etc/steadis/steadis.yaml 2>$log &
+  # Not by as, whose shell would be what is waited for.
+  setpriv --reuid steadis --regid steadis --clear-groups steadis serve --config /etc/steadis/steadis.yaml 2>$log &
   pid=$!
   for _ in $(seq 600); do
     if as nobody steadis health --live >/dev/null 2>&1; then break; fi
@@ -69,7 +70,10 @@ serves() {
   done
   kill -TERM "$pid"
   wait "$pid" || code=$?
-  [ "$code" = 143 ] && grep -q 'steadis starts' $log || { cat $log; return 1; }
+  if [ "$code" != 143 ] || ! grep -q 'steadis starts' $log || ! grep -q 'draining' $log; then
+    cat $log
+    return 1
+  fi
 }
 
 completes() {
