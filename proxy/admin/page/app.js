@@ -25,6 +25,13 @@ async function ask(path) {
   return response.json();
 }
 
+// withSentinels gives a status of a deployment without Sentinels (discovery dns or static)
+// the parts that the page reads.
+function withSentinels(status) {
+  status.sentinel ??= { master_name: "", view: status.discovery?.view ?? { master: status.proxy.master, reason: "" }, configured: 0, majority: 0, sentinels: [], replicas: [] };
+  return status;
+}
+
 // serverNow is the server's clock, to the second: ages are its own.
 const serverNow = () => (Math.abs(skew) < 2000 ? Date.now() : Date.now() + skew);
 
@@ -33,7 +40,7 @@ async function update() {
   if (!paused && !document.hidden) {
     try {
       const [status, samples] = await Promise.all([ask("api/status"), ask(`api/history?after=${history.at(-1)?.at ?? 0}`)]);
-      latest = status;
+      latest = withSentinels(status);
       lostSince = null;
       history = [...history, ...samples].slice(-kept);
       show(status);
@@ -62,7 +69,7 @@ function head(state, sentence) {
 function show(status) {
   const now = serverNow(), p = status.proxy;
   head(stateOf(status), sentenceOf(status, now));
-  setText(byId("name"), ` · ${status.sentinel.master_name}`);
+  setText(byId("name"), status.sentinel.master_name ? ` · ${status.sentinel.master_name}` : "");
   showFigures(figuresOf(status, now));
   draw(status);
   showSentinels(status.sentinel);

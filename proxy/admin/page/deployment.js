@@ -86,7 +86,7 @@ export function drawDeployment(status, narrow) {
   });
   const heard = s.sentinels.filter((x) => x.subscribed).length;
   const ear = narrow ? { x: 180, y: at.proxy.y - 24 } : { x: middle(at.proxy).x, y: at.proxy.y - 26 };
-  labels.push(label(ear.x, ear.y, `${heard} of ${s.sentinels.length} subscribed`));
+  if (s.sentinels.length) labels.push(label(ear.x, ear.y, `${heard} of ${s.sentinels.length} subscribed`));
 
   const held = p.hold.waiting;
   boxes.push(box(at.clients, plural(p.clients, "client"), [`${number(p.last_second.commands_per_second)} commands/s`, held ? `${plural(held, "command")} held` : "nothing held"], held ? "warn" : "plain", held ? "‖" : ""));

@@ -26,9 +26,9 @@ export function sentenceOf(status, now) {
   const since = isTime(p.since) ? secondsSince(p.since, now) : 0;
   switch (stateOf(status)) {
     case "serving":
-      return `Commands go to ${p.master}, the master since ${wholeSpan(secondsSince(status.sentinel.view.since, now))} as this proxy sees it.`;
+      return `Commands go to ${p.master}${isTime(status.sentinel.view.since) ? `, the master since ${wholeSpan(secondsSince(status.sentinel.view.since, now))} as this proxy sees it` : ""}.`;
     case "holding":
-      if (!p.generation) return `No master of ${status.sentinel.master_name} has been verified yet; commands wait. ${status.sentinel.view.reason}`;
+      if (!p.generation) return `No master has been verified yet; commands wait. ${status.sentinel.view.reason}`;
       return `${waiting} ${p.hold.waiting === 1 ? "waits" : "wait"} for a master, since ${span(since)} and for at most ${span(p.hold_limits.seconds)}. ${p.reason ?? ""}`;
     case "draining":
       return `There is a master, ${p.master}, and what has waited is being sent to it: ${waiting} left.`;
@@ -55,7 +55,9 @@ export function figuresOf(status, now) {
     ["Latency, median", s.p50_us ? micros(s.p50_us) : "–", s.p50_us ? `99 %: ${micros(s.p99_us)}, longest ${micros(s.max_us)}` : "nothing answered in the last second"],
     ["Held now", number(p.hold.waiting), `${bytes(p.hold.waiting_bytes)}; ${(100 * share).toFixed(share < 0.1 ? 1 : 0)} % of what may wait`, share > 0.8],
     ["Clients", number(p.clients), `${number(p.upstream.in_flight)} commands in flight over ${plural(p.upstream.shared + p.upstream.private, "connection")}`],
-    ["Sentinels", `${up} of ${status.sentinel.configured}`, `${status.sentinel.majority} must agree`, up < status.sentinel.majority],
+    status.sentinel.configured
+      ? ["Sentinels", `${up} of ${status.sentinel.configured}`, `${status.sentinel.majority} must agree`, up < status.sentinel.majority]
+      : ["Sentinels", "none", "the master is found by its address"],
     ["Last switch", last ? `${wholeSpan(secondsSince(last.began, now))} ago` : "none", last ? `${last.kind || "switched"}, ${plural(last.commands.held, "command")} held` : `since the start, ${wholeSpan(p.uptime_seconds)} ago`],
     ["In doubt", number(p.traffic.in_doubt), "writes that lost their reply, since the start", fresh],
   ];
