@@ -50,7 +50,7 @@ func collectGuideFacts(t *testing.T) *guideFacts {
 			f.keys[section] = true
 		}
 	}
-	for _, dir := range []string{"../../proxy", "../../sentinel", "../../config", "."} {
+	for _, dir := range []string{"../../proxy", "../../sentinel", "../../config", "../internal/certs", "."} {
 		f.readSources(t, dir)
 	}
 	for text := range f.literals {
