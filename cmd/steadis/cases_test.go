@@ -76,7 +76,7 @@ var wrongCases = []struct {
 	{name: "a users file that is none", args: "--auth static --users-file $DIR/p", faults: []string{"users_file '$DIR/p' (--users-file) has a line 1 that is not a name and a hash; write name #<SHA-256 of the password>, and ; before a comment"}},
 	{name: "an empty users file", args: "--auth static --users-file /dev/null", faults: []string{"users_file '/dev/null' (--users-file) names no user, so nobody would need a password"}},
 	{name: "a master's rights for everybody", args: "--auth static --upstream-password x --listen 0.0.0.0:7", faults: []string{
-		"listen '0.0.0.0:7' (--listen) is open to other machines, whose clients would get the rights of upstream.password without a password (auth static): give every user in users a hash, or listen on 127.0.0.1 or unix:/path, or set protected to false"}},
+		"listen '0.0.0.0:7' (--listen) is open to other machines, whose clients would get the rights of upstream.password without a password (auth static): give every user in users a hash, or demand certificates on a tls:// listener (tls.client_ca_file), or listen on 127.0.0.1 or unix:/path, or set protected to false"}},
 	{name: "a master's rights for everybody who says guest", args: "--auth static --upstream-password x --listen :7,unix:$DIR/s --users app=" + hash + ",guest=nopass", faults: []string{"listen ':7' (--listen) is open to other machines"}},
 	{name: "no clients", args: "--limits-clients 0", faults: []string{"limits.clients '0' (--limits-clients) must be more than 0"}},
 	{name: "a number in words", args: "--limits-clients many", faults: []string{"limits.clients 'many' (--limits-clients) is not a whole number; write digits only, such as 100"}},
