@@ -20,8 +20,8 @@ var wrongCases = []struct {
 	faults     []string
 }{
 	{name: "nothing named", args: "--sentinel= --master=", faults: []string{
-		"sentinel is not set; name your Sentinels: --sentinel 10.0.0.1:26379", "master is not set; give the name of your master"}},
-	{name: "a master and no Sentinel", args: "--sentinel=", faults: []string{"sentinel is not set; name your Sentinels"}},
+		"sentinel (--sentinel) is not set; name your Sentinels: --sentinel 10.0.0.1:26379", "master (--master) is not set; give the name of your master"}},
+	{name: "a master and no Sentinel", args: "--sentinel=", faults: []string{"sentinel (--sentinel) is not set; name your Sentinels"}},
 	{name: "a Sentinel without a port", args: "--sentinel 10.0.0.1", faults: []string{"sentinel '10.0.0.1' (--sentinel) has no port; write host:port, such as 10.0.0.1:26379"}},
 	{name: "a URL for a Sentinel", args: "--sentinel redis://a:26379", faults: []string{"sentinel 'redis://a:26379' (--sentinel) is a URL; write only host:port"}},
 	{name: "a password in an address", args: "--sentinel user@a:26379", faults: []string{"sentinel 'user@a:26379' (--sentinel) has a user in it; write only host:port"}},
@@ -33,7 +33,7 @@ var wrongCases = []struct {
 	{name: "no listener", args: "--listen=", faults: []string{"listen (--listen) is empty, so no client could connect; write for example 127.0.0.1:6379"}},
 	{name: "a socket that is not absolute", args: "--listen unix:run/s", faults: []string{"listen 'unix:run/s' (--listen) is not an absolute path; write unix:/path/to/socket"}},
 	{name: "a socket's path too long", args: "--listen unix:/" + strings.Repeat("x", 120), faults: []string{"has a path of 121 characters; a socket's path has at most 107"}},
-	{name: "a listener twice", args: "--listen 127.0.0.1:1,:1", faults: []string{"listen ':1' (--listen) takes the same place as '127.0.0.1:1'; remove one of the two"}},
+	{name: "a listener twice", args: "--listen 127.0.0.1:7,:7", faults: []string{"listen ':7' (--listen) takes the same place as '127.0.0.1:7'; remove one of the two"}},
 	{name: "the admin server on a client's port", args: "--listen 127.0.0.1:7 --admin 127.0.0.1:7", faults: []string{
 		"admin '127.0.0.1:7' (--admin) takes the same port as listen '127.0.0.1:7'; choose another port for one of the two"}},
 	{name: "steadis for its own Sentinel", args: "--listen :7 --sentinel localhost:7", faults: []string{"sentinel 'localhost:7' (--sentinel) is steadis itself, which listens on ':7'; give the Sentinel's address"}},
