@@ -15,7 +15,7 @@ OLD         ?=
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 LDFLAGS     := -X main.version=$(VERSION)
 
-.PHONY: help build demo test conformance suites failover faults clients compose package package-test bench bench-micro screenshot fuzz lint clean
+.PHONY: help build demo test conformance suites failover faults restarts clients compose memory package package-test bench bench-micro screenshot fuzz lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ suites: ## Redis' own TCL suite through steadis (9 min; other suites: test/suite
 failover: ## the failover figures, ROUNDS times each, recorded in test/failover/RESULTS.md
 	@test/setup.sh --tests
 	@GO="$(GO)" ROUNDS="$(ROUNDS)" test/suite.sh failover
+
+memory: ## 10,000 clients flood a steadis in a container of 256 MB, with a master and without (needs Docker)
+	@test/setup.sh --tests
+	STEADIS_MEMORY=container $(GO) test -count=1 -v -timeout 20m ./test/memory
 
 bench: ## direct, steadis, HAProxy, twemproxy compared (16 min; BENCH=all or a regexp of rows, PREDIXY=path)
 	@test/setup.sh --bench

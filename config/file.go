@@ -57,7 +57,7 @@ func (f *strictFile) Unmarshal(data []byte) (map[string]any, error) {
 	switch {
 	case errors.Is(err, io.EOF): // empty, or only comments: every default stands
 	case err != nil:
-		f.whole(fmt.Sprintf("%s is not valid YAML: %s", f.name, strings.TrimPrefix(err.Error(), "yaml: ")))
+		f.whole(fmt.Sprintf("%s is not valid YAML: %s", f.name, withoutValue(strings.TrimPrefix(err.Error(), "yaml: "))))
 	case len(document.Content) != 1 || isNull(document.Content[0]):
 	case document.Content[0].Kind != yaml.MappingNode:
 		f.whole(fmt.Sprintf("%s has no keys; write lines such as `master: mymaster`", f.name))
@@ -65,6 +65,15 @@ func (f *strictFile) Unmarshal(data []byte) (map[string]any, error) {
 		f.section(document.Content[0], "")
 	}
 	return maps.Unflatten(f.values, "."), nil
+}
+
+// withoutValue takes out of an error what may be a password: one that begins with * is an
+// alias to YAML, which it would name.
+func withoutValue(text string) string {
+	if strings.HasPrefix(text, "unknown anchor") {
+		return "a value that begins with * must stand in quotes"
+	}
+	return text
 }
 
 // Marshal is not used; it makes strictFile a koanf.Parser.

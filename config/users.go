@@ -148,11 +148,13 @@ func (v *validation) protect(c *Config) {
 	}
 	for _, entry := range c.Listen {
 		parsed, err := parseListen(entry)
-		if network, _ := SplitListen(entry); err != nil || network == "unix" || parsed.loopback() {
+		network, _ := SplitListen(entry)
+		certified := ListensTLS(entry) && c.TLS.ClientCAFile != "" && c.TLS.ClientAuth == ClientAuthRequired
+		if err != nil || network == "unix" || certified || parsed.loopback() {
 			continue
 		}
 		v.against("users_file", "listen", entry, "is open to other machines, whose clients would get the rights of upstream.password without a password (auth static): "+
-			"give every user in users a hash, or listen on 127.0.0.1 or unix:/path, or set protected to false if your network keeps strangers out")
+			"give every user in users a hash, or demand certificates on a tls:// listener (tls.client_ca_file), or listen on 127.0.0.1 or unix:/path, or set protected to false if your network keeps strangers out")
 	}
 }
 

@@ -19,6 +19,24 @@ func descriptorLimit() (uint64, error) {
 	return limit.Cur, nil
 }
 
+// leastClients is how many clients there must be descriptors for.
+const leastClients = 16
+
+// affordClients lowers limits.clients to what there are descriptors for, as Redis does with
+// maxclients: who comes too late gets its error, and is not left waiting by a full process.
+// The advice says so; it is "" if all are affordable.
+func affordClients(limit uint64, clients int) (affordable int, advice string, err error) {
+	if limit >= uint64(clients)+ownDescriptors {
+		return clients, "", nil
+	}
+	if limit < ownDescriptors+leastClients {
+		return 0, "", fmt.Errorf("%d file descriptors are too few for clients at all, at least %d are needed; raise the limit (LimitNOFILE= in systemd, ulimit -n)", limit, ownDescriptors+leastClients)
+	}
+	affordable = int(limit) - ownDescriptors
+	_, advice = judgeDescriptors(limit, clients)
+	return affordable, fmt.Sprintf("%s; until then limits.clients is %d", advice, affordable), nil
+}
+
 // judgeDescriptors says whether limit is enough for clients, and what to do if
 // not. enough may come with advice: a client that blocks, subscribes or has a transaction
 // open takes a second descriptor, and whether all will nobody knows.

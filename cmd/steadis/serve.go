@@ -29,6 +29,9 @@ func newServeCommand(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := afford(loaded, log); err != nil {
+			return err
+		}
 		tune(loaded, log)
 		return serve(cmd.Context(), loaded, log)
 	})
@@ -84,9 +87,25 @@ func announce(c *config.Loaded, log *zap.Logger, clients []net.Listener, admin n
 	for _, warning := range c.Warnings() {
 		log.Warn("configuration: " + warning)
 	}
-	if limit, err := descriptorLimit(); err != nil {
+}
+
+// afford sees to it that there are descriptors for as many clients as c allows, or allows fewer.
+func afford(c *config.Loaded, log *zap.Logger) error {
+	limit, err := descriptorLimit()
+	if err != nil {
 		log.Warn(err.Error())
-	} else if _, advice := judgeDescriptors(limit, c.Limits.Clients); advice != "" {
+		return nil
+	}
+	clients, advice, err := affordClients(limit, c.Limits.Clients)
+	if err != nil {
+		return err
+	}
+	if advice == "" {
+		_, advice = judgeDescriptors(limit, clients)
+	}
+	if advice != "" {
 		log.Warn(advice)
 	}
+	c.Limits.Clients = clients
+	return nil
 }
