@@ -33,7 +33,7 @@ var infoReplication = resp.AppendCommand(nil, "INFO", "replication")
 // survey asks the master for its replicas, to be shown: nothing is decided by them. A
 // user that may not ask learns nothing.
 func (c *conductor) survey(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, c.set.Load().Heartbeat)
 	defer cancel()
 	frame, err := c.pilot.Fetch(ctx, infoReplication)
 	if err != nil || len(frame) == 0 || frame[0] != '$' {
