@@ -66,7 +66,7 @@ func (s *Server) NextID() uint64 { return s.ids.Load() + idGap }
 const idGap = 1 << 20
 
 // StartIDs makes the next client's ID at least first. Call it before Serve.
-func (s *Server) StartIDs(first uint64) { s.ids.Store(max(first, 1) - 1) }
+func (s *Server) StartIDs(first uint64) { s.ids.Store(max(s.ids.Load(), max(first, 1)-1)) }
 
 // Scripts returns the scripts that clients rely on, for Remember of another process.
 func (s *Server) Scripts() []string {
@@ -154,6 +154,9 @@ func (s *Server) Adopt(nc net.Conn, c Client) error {
 	ident.DB, ident.Protocol = c.DB, c.Protocol
 	if c.Auth {
 		ident = upstream.Identity{Auth: true, User: c.User, Password: c.Password, DB: c.DB, Protocol: c.Protocol}
+	}
+	if s.session(c.ID) != nil {
+		c.ID = s.ids.Add(1) // a former process has given it twice
 	}
 	conn := s.admit(nc, c.ID, func(sess *Session) {
 		sess.created, sess.name, sess.ident = c.Created, c.Name, ident
