@@ -7,6 +7,7 @@ BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4d
 FUZZTIME    ?= 5s
 ROUNDS      ?= 20
 LANES       ?= 3
+RESTARTS    ?= 100
 DEMO        ?=
 BENCH       ?=
 BENCHFLAGS  ?=
@@ -66,6 +67,10 @@ faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAUL
 clients: ## real applications through failovers, ROUNDS of each kind, recorded in RESULTS.md and README.md (CLIENTS=regexp of tests)
 	@test/setup.sh --clients
 	@GO="$(GO)" ROUNDS="$(ROUNDS)" CLIENTS="$(CLIENTS)" test/suite.sh clients
+
+restarts: ## RESTARTS (100) restarts under load in each way: no connect, command or connection is lost
+	@test/setup.sh --tests
+	@GO="$(GO)" STEADIS_RESTARTS="$(RESTARTS)" test/suite.sh restarts
 
 compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (needs Docker)
 	@test/compose/run.sh

@@ -101,6 +101,8 @@ type Config struct {
 	Limits Limits `key:"limits"`
 	// Drain bounds how long a shutdown waits for replies still due. >= 0.
 	Drain time.Duration `key:"drain"`
+	// Handover is the path of the Unix socket at which a new process takes over. Empty: none.
+	Handover string `key:"handover"`
 	// Threads is how many run at one time. >= 0; 0 means half of the processors.
 	Threads int `key:"threads"`
 	// GCPercent is Go's GOGC. > 0.

@@ -117,7 +117,7 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 		"sentinel": {"f:1", "e:1", "a:1"}, "master": {"f", "e", "a"}, "listen": {"f:1", "e:1", "a:1"},
 		"admin": {"127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"}, "in_doubt": {"error", "retry", "error"},
 		"fence": {"true", "true", "true"}, "admin_pprof": {"true", "true", "true"}, "without_majority": {"hold", "serve", "hold"},
-		"durable.timeout": {"2s", "3s", "4s"}, "durable.reads": {"any", "confirmed", "any"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
+		"handover": {"/f", "/e", "/a"}, "durable.timeout": {"2s", "3s", "4s"}, "durable.reads": {"any", "confirmed", "any"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
 		"unix_mode": {"0700", "0770", "777"}, "tls.client_auth": {"optional", "required", "optional"}, "tls.min_version": {"1.3", "1.2", "1.3"},
 		"proxy_protocol":       {"10.0.0.1", "10.0.0.0/8", "unix,*"},
 		"sentinel_tls.enabled": {"true", "true", "true"}, "sentinel_tls.min_version": {"1.3", "1.2", "1.3"},

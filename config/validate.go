@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,7 @@ func (c *Config) validate() *validation {
 	v.hold(c)
 	v.sentinelTimes(c)
 	v.oneOf("without_majority", c.WithoutMajority, MinorityServe, MinorityHold)
+	v.handover(c)
 	v.token(c)
 	v.auth("sentinel_auth", c.SentinelAuth)
 	v.auth("upstream", c.Upstream.Auth)
@@ -177,6 +179,21 @@ func (v *validation) withoutAdmin(c *Config) {
 	}
 	if c.AdminTokenFile != "" {
 		v.against("admin", "admin_token_file", c.AdminTokenFile, problem)
+	}
+}
+
+// mostSocketPath is the longest path of a Unix socket (sockaddr_un without its final zero).
+const mostSocketPath = 107
+
+func (v *validation) handover(c *Config) {
+	switch path := c.Handover; {
+	case path == "":
+	case !filepath.IsAbs(path):
+		v.add("handover", path, "is not an absolute path; write for example /run/steadis/handover")
+	case len(path) > mostSocketPath:
+		v.add("handover", path, fmt.Sprintf("has %d bytes, and the path of a Unix socket %d at most; choose a shorter one", len(path), mostSocketPath))
+	case slices.Contains(c.Listen, "unix:"+path):
+		v.against("listen", "handover", path, "is where clients are listened for too; choose another path")
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 
 	"steadis/proxy/resp"
 )
@@ -54,6 +55,7 @@ func (c *clientConn) serve() {
 // connection, behind the error reply, ends the wait too.
 func (c *clientConn) next() error {
 	for {
+		c.SetMaxBulk(c.session.server.set.Load().Limits.Bulk)
 		b, found, err := c.Guard.Next(&c.in)
 		if err == nil {
 			kept := c.keep(b, found)
@@ -64,6 +66,12 @@ func (c *clientConn) next() error {
 			continue
 		}
 		c.in.giveBack()
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.session.server.ending.Load() != serving {
+			if c.leave() {
+				return io.EOF
+			}
+			continue
+		}
 		var fault *resp.ProtocolError
 		if !errors.As(err, &fault) {
 			return err

@@ -83,7 +83,7 @@ func (c *conductor) begin(reason string) {
 		c.outages.begin(now, reason, c.pool.Gate(), c.doubts.Load())
 		c.metrics.outages.Inc()
 		c.o.Log.Info("holding commands", zap.String("reason", reason), zap.String("master", c.view.Master),
-			zap.Uint64("generation", c.view.Generation), zap.Duration("at_most", c.o.Hold))
+			zap.Uint64("generation", c.view.Generation), zap.Duration("at_most", c.set.Load().Hold))
 	}
 }
 
@@ -106,7 +106,8 @@ func (c *conductor) fly(ctx context.Context) {
 		c.outages.step(c.now(), "asking "+c.view.Master+" for its ROLE")
 	}
 	c.pool.Retire(c.view.Generation)
-	id := upstream.Identity{User: c.o.Upstream.User, Password: c.o.Upstream.Password, Auth: c.o.Upstream.Password != ""}
+	set := c.set.Load()
+	id := upstream.Identity{User: set.User, Password: set.Password, Auth: set.Password != ""}
 	dial, cancel := c.whileItMatters(ctx)
 	pilot, err := c.pool.NewPilot(dial, c.view.Master, c.view.Generation, id)
 	cancel()
@@ -134,7 +135,7 @@ func (c *conductor) fly(ctx context.Context) {
 func (c *conductor) whileItMatters(ctx context.Context) (context.Context, context.CancelFunc) {
 	var cancel context.CancelFunc
 	if o := c.hold.Outage(); o.Phase == hold.Holding {
-		ctx, cancel = context.WithDeadline(ctx, o.Since.Add(c.o.Hold))
+		ctx, cancel = context.WithDeadline(ctx, o.Since.Add(c.hold.Window()))
 	} else {
 		ctx, cancel = context.WithCancel(ctx)
 	}
@@ -152,7 +153,7 @@ func (c *conductor) whileItMatters(ctx context.Context) (context.Context, contex
 // prepare asks a node which commands it serves and gives it what clients rely on,
 // before they can ask for it.
 func (c *conductor) prepare(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.DialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
 	defer cancel()
 	c.learnHello(ctx)
 	c.learnCommands(ctx)
@@ -199,7 +200,7 @@ func (c *conductor) learnCommands(ctx context.Context) {
 	if len(names) > 0 {
 		c.served.Store(&names)
 	}
-	c.table.Store(c.policy.With(served))
+	c.learn(served)
 }
 
 // lacks says whether the master is known not to have a command.
@@ -255,7 +256,7 @@ func (c *conductor) noteEnd(ended hold.Outage, waiting int) {
 // watch asks the master now and then whether it lives, until that, the view or
 // the pilot's connection changes.
 func (c *conductor) watch(ctx context.Context) {
-	timer := time.NewTimer(c.o.Upstream.Heartbeat)
+	timer := time.NewTimer(c.set.Load().Heartbeat)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -282,7 +283,8 @@ func (c *conductor) watch(ctx context.Context) {
 // heartbeat asks once. A master that does not answer gets no more commands: one
 // that was not sent can still run elsewhere.
 func (c *conductor) heartbeat(ctx context.Context) {
-	ask, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
+	patience := c.set.Load().Heartbeat
+	ask, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	answer, asked := make(chan error, 1), c.now()
 	c.spawn(func() { answer <- c.pilot.Ask(ask, upstream.Ping) })
@@ -296,7 +298,7 @@ func (c *conductor) heartbeat(ctx context.Context) {
 			return
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer to PING within %v", c.o.Upstream.Heartbeat)
+			err = fmt.Errorf("no answer to PING within %v", patience)
 		}
 		c.lostPilot(err)
 	case <-c.o.Board.Replaced(c.view):
@@ -336,13 +338,13 @@ func (c *conductor) rest(ctx context.Context, d time.Duration) {
 			o := c.hold.Outage()
 			c.outages.step(now, "the hold time is over: commands are refused")
 			c.o.Log.Error("the hold time is over and there is no master; commands are refused until there is one",
-				zap.String("reason", o.Reason), zap.Duration("hold", c.o.Hold))
+				zap.String("reason", o.Reason), zap.Duration("hold", c.hold.Window()))
 			c.pool.GiveUp()
 			c.giveUpTickets()
 		}
 		next := end
 		if o := c.hold.Outage(); o.Phase == hold.Holding {
-			if due := o.Since.Add(c.o.Hold); due.Before(next) {
+			if due := o.Since.Add(c.hold.Window()); due.Before(next) {
 				next = due
 			}
 		}
@@ -357,6 +359,8 @@ func (c *conductor) rest(ctx context.Context, d time.Duration) {
 		case <-c.o.Board.Replaced(c.view):
 			timer.Stop()
 			return
+		case <-c.changed:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}
@@ -393,7 +397,9 @@ func (s *Server) State() State {
 func (s *Server) Ready() (bool, string) {
 	st := s.State()
 	switch {
-	case s.draining.Load():
+	case s.ending.Load() == leaving:
+		return false, "draining: another process takes over"
+	case s.ending.Load() != serving:
 		return false, "draining: this proxy is shutting down"
 	case st.Generation == 0:
 		return false, "no master of '" + s.o.MasterName + "' has been verified yet: " + s.o.Board.Load().Reason

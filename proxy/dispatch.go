@@ -41,7 +41,7 @@ const (
 
 // window is how many commands of this client may be in flight.
 func (s *Session) window() int {
-	return max(1, int(s.server.o.Limits.Output)/windowShare/max(s.meanReply, 1))
+	return max(1, int(s.set.Limits.Output)/windowShare/max(s.meanReply, 1))
 }
 
 // leaveModes gives the private connection back when nothing needs it any more, so

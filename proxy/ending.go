@@ -140,18 +140,3 @@ func (s *Session) kill() {
 	s.mu.Unlock()
 	s.out.flush()
 }
-
-// wind ends the session at a shutdown: at once if it is idle or only waits for
-// something that may never come, else as soon as its commands are answered.
-func (s *Session) wind() {
-	s.mu.Lock()
-	switch {
-	case s.dead:
-	case s.barrier != nil && s.barrier.role == roleBlock, s.sub != nil, s.monitoring, s.queue.Len() == 0:
-		s.close()
-	default:
-		s.ended = true // what comes now is not read; pop closes behind the last reply
-	}
-	s.mu.Unlock()
-	s.out.flush()
-}

@@ -40,7 +40,7 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.close()
 	case r.parted:
 		s.close() // the client has the beginning of a reply that will not end
-	case doubt && s.server.o.InDoubt == InDoubtClose, s.killsConnections(r, fate):
+	case doubt && s.server.set.Load().InDoubt == InDoubtClose, s.killsConnections(r, fate):
 		s.close()
 	default:
 		s.requeue(r, fate, doubt)
@@ -129,7 +129,7 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	}
 	r.doubt = r.doubt || doubt
 	switch {
-	case doubt && s.server.o.InDoubt == InDoubtError:
+	case doubt && s.server.set.Load().InDoubt == InDoubtError:
 		s.conclude(r, []byte(errInDoubt))
 		return
 	case r.bodyLost():

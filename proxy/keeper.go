@@ -21,7 +21,7 @@ const (
 // short. It ends with ctx.
 func (s *Server) keep(ctx context.Context) {
 	tick := keeperTick
-	if idle := s.o.Limits.Idle; idle > 0 {
+	if idle := s.set.Load().Limits.Idle; idle > 0 {
 		tick = min(tick, max(idle/4, time.Millisecond))
 	}
 	ticker := time.NewTicker(tick)
@@ -33,7 +33,7 @@ func (s *Server) keep(ctx context.Context) {
 		case <-s.memory.full:
 			s.evict()
 		case now := <-ticker.C:
-			if s.o.Limits.Idle > 0 || s.slow.Load() > 0 {
+			if s.set.Load().Limits.Idle > 0 || s.slow.Load() > 0 {
 				s.inspect(now)
 			}
 		}
@@ -56,7 +56,7 @@ func (s *Session) inspect(now time.Time) {
 	case s.out.overdue(now):
 		s.server.noteOverflow(s)
 		s.abort()
-	case s.server.o.Limits.Idle > 0 && s.idle(now):
+	case s.server.set.Load().Limits.Idle > 0 && s.idle(now):
 		s.server.metrics.idle.Inc()
 		s.close()
 	}
@@ -77,13 +77,13 @@ func (s *Session) idle(now time.Time) bool {
 	if s.busyAt.After(last) {
 		last = s.busyAt
 	}
-	return now.Sub(last) > s.server.o.Limits.Idle
+	return now.Sub(last) > s.server.set.Load().Limits.Idle
 }
 
 // boundOutput puts the limits in force for what the client leaves unread, which depend on
 // what it is. s.mu must be held, or the session be new.
 func (s *Session) boundOutput() {
-	l := &s.server.o.Limits
+	l := &s.server.set.Load().Limits
 	switch {
 	case s.locked:
 		s.out.bound(min(l.Output, strangersOutput), 0, 0)
@@ -108,7 +108,7 @@ func (s *Server) keepAlive(nc net.Conn) {
 	for {
 		switch c := nc.(type) {
 		case *net.TCPConn:
-			if err := c.SetKeepAliveConfig(probes(s.o.Limits.Keepalive)); err != nil {
+			if err := c.SetKeepAliveConfig(probes(s.set.Load().Limits.Keepalive)); err != nil {
 				s.o.Log.Debug("keepalive was not set", zap.Error(err)) // the client has gone already
 			}
 			return

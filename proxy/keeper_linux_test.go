@@ -46,7 +46,9 @@ func TestKeepalive(t *testing.T) {
 		if tt.wrap {
 			nc = wrapped{nc}
 		}
-		(&Server{o: Options{Log: zap.NewNop(), Limits: Limits{Keepalive: tt.after}}}).keepAlive(nc)
+		server := &Server{o: Options{Log: zap.NewNop()}}
+		server.set.Store(&inForce{Settings: Settings{Limits: Limits{Keepalive: tt.after}}})
+		server.keepAlive(nc)
 		for name, o := range map[string]struct{ level, option, want int }{
 			"SO_KEEPALIVE":  {syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, tt.on},
 			"TCP_KEEPIDLE":  {syscall.IPPROTO_TCP, 4, tt.idle},

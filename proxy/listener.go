@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,8 +15,10 @@ import (
 type gatedListener struct {
 	net.Listener
 	server *Server
-	ctx    context.Context // ends when no more clients are to be accepted
+	ctx    context.Context // ends when no more clients are to be waited for
 	over   <-chan struct{} // closed when the last session may go
+	once   sync.Once
+	ended  func() // called, once, when no more are accepted
 }
 
 // The pauses after a failed accept: running out of file descriptors must not
@@ -25,20 +28,19 @@ const (
 	lastAcceptPause  = time.Second
 )
 
-// Accept returns the next client, ready for redcon. Once the server shuts down it
-// blocks until the sessions have ended.
+// Accept returns the next client, ready for redcon. Once the server shuts down, and the
+// listener has no more, it blocks until the sessions have ended.
 func (l *gatedListener) Accept() (net.Conn, error) {
 	pause := firstAcceptPause
 	for {
 		nc, err := l.Listener.Accept()
 		switch {
-		case err == nil && l.ctx.Err() != nil:
-			nc.Close()
-			fallthrough
-		case l.ctx.Err() != nil:
+		case err != nil && l.ctx.Err() != nil:
+			l.once.Do(l.ended)
 			<-l.over
 			return nil, net.ErrClosed
 		case errors.Is(err, net.ErrClosed):
+			l.once.Do(l.ended)
 			return nil, err
 		case err != nil:
 			l.server.noAccept.warn("cannot accept a client; clients wait", zap.Error(err))

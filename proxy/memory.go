@@ -14,16 +14,20 @@ import (
 // of the limit on, a client with more than its share is not read any more until some of
 // its commands are answered. Methods may be called concurrently.
 type memory struct {
-	limit int64
+	limit atomic.Int64
 	used  atomic.Int64
 	full  chan struct{} // capacity 1: the limit is exceeded
 }
 
-func newMemory(limit int64) *memory { return &memory{limit: limit, full: make(chan struct{}, 1)} }
+func newMemory(limit int64) *memory {
+	m := &memory{full: make(chan struct{}, 1)}
+	m.limit.Store(limit)
+	return m
+}
 
 // add takes n bytes, or gives them back.
 func (m *memory) add(n int64) {
-	if m.used.Add(n) > m.limit && n > 0 {
+	if m.used.Add(n) > m.limit.Load() && n > 0 {
 		select {
 		case m.full <- struct{}{}:
 		default: // it is known
@@ -72,17 +76,17 @@ func (s *Session) charge() {
 // short.
 func (s *Session) overShare() bool {
 	m := s.server.memory
-	if s.load <= leastShare || m.used.Load() <= m.limit/2 {
+	if s.load <= leastShare || m.used.Load() <= m.limit.Load()/2 {
 		return false
 	}
-	return s.load > m.limit/4/max(1, s.server.live.Load())
+	return s.load > m.limit.Load()/4/max(1, s.server.live.Load())
 }
 
 // evict closes the clients that have most, until all of them together have less than the
 // limit. What waits for a master has a limit of its own, and does not count here.
 func (s *Server) evict() {
 	held := s.hold.Counts()
-	allowed := s.memory.limit + held.Bytes + int64(held.Waiting)*requestCost
+	allowed := s.memory.limit.Load() + held.Bytes + int64(held.Waiting)*requestCost
 	if s.memory.used.Load() <= allowed {
 		return
 	}
@@ -102,7 +106,7 @@ func (s *Server) evict() {
 	}
 	slices.SortFunc(users, func(a, b user) int { return cmp.Compare(b.bytes, a.bytes) })
 	closed, most := 0, int64(0)
-	goal := allowed - s.memory.limit/16 // or the next byte would be too many again
+	goal := allowed - s.memory.limit.Load()/16 // or the next byte would be too many again
 	for _, u := range users {
 		if u.bytes < leastShare/2 || s.memory.used.Load() <= goal {
 			break
@@ -113,7 +117,7 @@ func (s *Server) evict() {
 	if closed > 0 {
 		s.metrics.crowdedOut.Add(float64(closed))
 		s.quarrel.warn("closed the clients with the most unread replies and commands under way: all together exceed limits.memory",
-			zap.Int("clients", closed), zap.Int64("most", most), zap.Int64("limits.memory", s.memory.limit))
+			zap.Int("clients", closed), zap.Int64("most", most), zap.Int64("limits.memory", s.memory.limit.Load()))
 	}
 }
 

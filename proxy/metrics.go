@@ -126,9 +126,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descGen, float64(state.Generation))
 	gauge(descClients, float64(m.server.clients()))
-	gauge(descMax, float64(m.server.o.Limits.Clients))
-	gauge(descMaxHeld, float64(m.server.o.HoldMaxCommands))
-	gauge(descMaxBytes, float64(m.server.o.HoldMaxBytes))
+	gauge(descMax, float64(m.server.set.Load().Limits.Clients))
+	gauge(descMaxHeld, float64(m.server.set.Load().HoldMaxCommands))
+	gauge(descMaxBytes, float64(m.server.set.Load().HoldMaxBytes))
 	gauge(descMemory, float64(m.server.Memory()))
 	gauge(descQuery, float64(m.server.budget.Used()))
 	count(descAccepted, float64(m.server.accepted.Load()))

@@ -64,7 +64,10 @@ type Options struct {
 
 	Upstream UpstreamOptions
 	Limits   Limits
-	Drain    time.Duration // longest time that a shutdown waits for commands under way; 0 does not wait
+	// SocketsStay says that listening sockets live on when the Server closes them, as those
+	// of a service manager do: who waits to be accepted waits for the next process.
+	SocketsStay bool
+	Drain       time.Duration // longest time that a shutdown waits for commands under way; 0 does not wait
 }
 
 // Durable says how many replicas must have what a client is told (proxy/upstream Durability).

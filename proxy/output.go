@@ -183,6 +183,16 @@ func (o *output) awaitRoom(n int64) {
 	o.mu.Unlock()
 }
 
+// awaitWritten waits until all that was queued is written, or until nothing will be any
+// more.
+func (o *output) awaitWritten() {
+	o.mu.Lock()
+	for o.err == nil && !o.last && (o.flushing || len(o.buf) > 0) {
+		o.room.Wait()
+	}
+	o.mu.Unlock()
+}
+
 // crowdShare is the share of the limit that may be unread before no more commands
 // are sent on the client's behalf.
 const crowdShare = 16

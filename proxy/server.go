@@ -42,13 +42,20 @@ type Server struct {
 	pilot   atomic.Pointer[upstream.Pilot]
 	table   atomic.Pointer[command.Table]       // what is known of commands, with what the master serves
 	served  atomic.Pointer[map[string]struct{}] // the names of the master's commands; nil if it has not told
-	policy  *command.Table                      // the same without
 	users   atomic.Pointer[Users]               // nil where the master judges who clients are
 	tooFew  atomic.Pointer[tooFew]              // nil while replicas confirm
-	errFull []byte
+	set     atomic.Pointer[inForce]
+	changed chan struct{} // capacity 1: set has been replaced
 	memory  *memory
 	slow    atomic.Int64 // outputs beyond their soft limit
 
+	// tables guards the next two, and is held while table is made of them. Nothing is
+	// called under it.
+	tables sync.Mutex
+	policy *command.Table
+	learnt []command.Served
+
+	// Lines that can be caused again and again.
 	wrongPass, quarrel, unread, http, full, noAccept seldom
 
 	started time.Time
@@ -56,19 +63,22 @@ type Server struct {
 	live    atomic.Int64 // sessions
 	// accepted and turnedAway count clients, doubts writes in doubt.
 	accepted, turnedAway, doubts atomic.Uint64
-	// Lines that can be caused again and again.
 	// subscribers counts those with a connection of their own.
 	subscribers atomic.Int64
-	draining    atomic.Bool
-	lost        chan struct{}  // capacity 1: a connection to the master failed
-	wg          sync.WaitGroup // goroutines of the server and of its sessions' outputs
+	ending      atomic.Int32             // an ending
+	give        atomic.Pointer[GiveFunc] // set once, before ending is leaving
+	kept        bool                     // clients are kept at the end; not changed once Serve runs
+	adopted     chan *clientConn         // on the way to redcon
+	over        chan struct{}            // closed when Serve's listeners may end
+	lost        chan struct{}            // capacity 1: a connection to the master failed
+	wg          sync.WaitGroup           // goroutines of the server and of its sessions' outputs
 
 	// mu guards the fields below. A session's lock may be held when it is taken,
 	// never the other way round. No I/O and no callback under it.
 	mu       sync.Mutex
 	sessions map[uint64]*Session
 	redirect map[*Session]map[*Session]struct{} // whose invalidation messages go to the key
-	empty    chan struct{}                      // closed when sessions is empty while draining
+	empty    chan struct{}                      // closed when sessions is empty at the end
 	state    State
 }
 
@@ -78,16 +88,18 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("proxy: Options.Board is required")
 	}
 	o = o.orDefaults()
-	limits := hold.Limits{Window: o.Hold, Commands: o.HoldMaxCommands, Bytes: o.HoldMaxBytes}
+	set := newInForce(o.settings(), o.MasterName)
 	s := &Server{
-		o: o, hold: hold.New(limits), budget: newBudget(o.Limits), memory: newMemory(o.Limits.Memory),
+		o: o, hold: hold.New(set.holdLimits()), budget: newBudget(o.Limits), memory: newMemory(o.Limits.Memory),
 		wrongPass: seldom{log: o.Log}, quarrel: seldom{log: o.Log}, unread: seldom{log: o.Log},
 		http: seldom{log: o.Log}, full: seldom{log: o.Log}, noAccept: seldom{log: o.Log},
 
-		errFull: errFull(o.MasterName, limits), started: time.Now(),
+		started: time.Now(), changed: make(chan struct{}, 1),
 		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), empty: make(chan struct{}),
 		redirect: make(map[*Session]map[*Session]struct{}),
+		adopted:  make(chan *clientConn), over: make(chan struct{}),
 	}
+	s.set.Store(set)
 	var err error
 	if s.policy, err = command.New(o.Commands); err != nil {
 		return nil, err
@@ -116,22 +128,24 @@ func New(o Options) (*Server, error) {
 func (s *Server) now() time.Time { return time.Now() }
 
 // Serve accepts clients on the listeners, which it closes, until ctx ends. Then
-// it accepts no more, lets commands under way finish for at most Options.Drain,
-// and returns once every session and goroutine has ended. It returns an error if
-// a listener fails.
+// it accepts no more but those who have connected before, lets commands under way finish
+// for at most Options.Drain (shutdown.go), and returns once every session and goroutine
+// has ended. It returns an error if a listener fails.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	over := make(chan struct{})
-	errs := make(chan error, len(listeners))
-	var accepting sync.WaitGroup
+	errs := make(chan error, len(listeners)+1)
+	var redcons, accepting sync.WaitGroup // accepting: until no more are accepted
 	if s.turns = newTurns(); s.turns != nil {
 		s.spawn(s.turns.run)
 	}
 	for _, ln := range listeners {
 		accepting.Add(1)
-		go s.accept(&gatedListener{Listener: ln, server: s, ctx: ctx, over: over}, &accepting, errs)
+		redcons.Add(1)
+		go s.accept(ctx, &gatedListener{Listener: ln, server: s, ctx: ctx, over: s.over, ended: accepting.Done}, &redcons, errs)
 	}
+	redcons.Add(1)
+	go s.accept(ctx, adopting{s}, &redcons, errs)
 	s.warm()
 	s.wg.Add(2)
 	go s.conduct(ctx)
@@ -143,13 +157,15 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-ctx.Done():
 	case err = <-errs:
 	}
-	cancel()
-	for _, ln := range listeners {
-		ln.Close()
+	if s.kept {
+		s.ending.CompareAndSwap(serving, keeping)
 	}
+	s.ending.CompareAndSwap(serving, draining)
+	cancel()
+	stopAccepting(listeners, s.o.SocketsStay || s.ending.Load() == leaving, &accepting)
 	s.drain()
-	close(over)
-	accepting.Wait()
+	close(s.over)
+	redcons.Wait()
 	if s.turns != nil {
 		close(s.turns.stop)
 	}
@@ -168,10 +184,10 @@ func (s *Server) warm() {
 }
 
 // accept runs redcon on one listener.
-func (s *Server) accept(ln *gatedListener, wg *sync.WaitGroup, errs chan<- error) {
+func (s *Server) accept(ctx context.Context, ln net.Listener, wg *sync.WaitGroup, errs chan<- error) {
 	defer wg.Done()
 	err := redcon.Serve(ln, serveCommands, adoptConn, nil)
-	if ln.ctx.Err() == nil {
+	if ctx.Err() == nil {
 		if err == nil {
 			err = net.ErrClosed
 		}
@@ -194,13 +210,23 @@ func serveCommands(conn redcon.Conn, _ redcon.Command) {
 
 // welcome makes a session for an accepted connection, or turns it away.
 func (s *Server) welcome(nc net.Conn) *clientConn {
+	return s.admit(nc, s.ids.Add(1), nil)
+}
+
+// admit makes a session with an id, which begin, if it is not nil, gets before anybody
+// else does, or turns the connection away and returns nil.
+func (s *Server) admit(nc net.Conn, id uint64, begin func(*Session)) *clientConn {
 	s.keepAlive(nc)
-	out := newOutput(nc, s.o.Limits.Output, s.spawn)
+	set := s.set.Load()
+	out := newOutput(nc, set.Limits.Output, s.spawn)
 	out.memory, out.slow, out.sent = s.memory, &s.slow, &s.traffic.out
-	sess := newSession(s, s.ids.Add(1), out)
+	sess := newSession(s, id, out)
 	sess.addr, sess.laddr = addresses(nc)
+	if begin != nil {
+		begin(sess)
+	}
 	s.mu.Lock()
-	full := len(s.sessions) >= s.o.Limits.Clients
+	full := len(s.sessions) >= set.Limits.Clients
 	if !full {
 		s.sessions[sess.id] = sess
 		s.live.Add(1)
@@ -208,15 +234,20 @@ func (s *Server) welcome(nc net.Conn) *clientConn {
 	s.mu.Unlock()
 	if full {
 		s.turnedAway.Add(1)
-		s.full.warn("turned a client away: limits.clients is reached", zap.Int("limits.clients", s.o.Limits.Clients))
+		s.full.warn("turned a client away: limits.clients is reached", zap.Int("limits.clients", set.Limits.Clients))
 		out.add([]byte(errMaxClients))
 		out.finish()
 		out.flush()
 		return nil
 	}
+	if s.set.Load() != set {
+		sess.mu.Lock()
+		sess.boundOutput() // configure has not seen it
+		sess.mu.Unlock()
+	}
 	s.accepted.Add(1)
 	guard := resp.NewGuard(borrowed{nc, &s.traffic.in}, resp.Limits{
-		MaxBulk: s.o.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
+		MaxBulk: set.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
 		Unauthenticated: sess.unauthenticated,
 	})
 	c := &clientConn{Guard: guard, session: sess}
@@ -261,7 +292,7 @@ func (s *Server) forget(sess *Session) {
 		s.live.Add(-1)
 	}
 	delete(s.sessions, sess.id)
-	if len(s.sessions) == 0 && s.draining.Load() {
+	if len(s.sessions) == 0 && s.ending.Load() != serving {
 		s.closeEmptyLocked()
 	}
 }
@@ -320,33 +351,6 @@ func (s *Server) forgetRedirect(sess *Session) {
 	delete(s.redirect, sess)
 	for _, borrowers := range s.redirect {
 		delete(borrowers, sess)
-	}
-}
-
-// drain ends every session: idle, blocked and subscribed ones at once, others
-// when their commands are answered, at the latest after Options.Drain.
-func (s *Server) drain() {
-	s.mu.Lock()
-	s.draining.Store(true)
-	if len(s.sessions) == 0 {
-		s.closeEmptyLocked()
-	}
-	n := len(s.sessions)
-	s.mu.Unlock()
-	s.o.Log.Info("draining", zap.Int("clients", n), zap.Duration("limit", s.o.Drain))
-	for _, sess := range s.list() {
-		sess.wind()
-	}
-	timer := time.NewTimer(s.o.Drain)
-	defer timer.Stop()
-	select {
-	case <-s.empty:
-	case <-timer.C:
-		late := s.list()
-		s.o.Log.Warn("drain time is over; closing clients with commands under way", zap.Int("clients", len(late)))
-		for _, sess := range late {
-			sess.kill()
-		}
 	}
 }
 

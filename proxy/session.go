@@ -35,6 +35,7 @@ type Session struct {
 	// connections' locks may be taken under it. No I/O and no callback under it.
 	mu        sync.Mutex
 	room      sync.Cond // signalled when a reader that was stopped may go on
+	set       *inForce  // as it was when the last batch came
 	queue     ring.Ring[*request]
 	next      int        // requests before queue[next] are sent or done
 	batch     []*request // picked by dispatch, all for via
@@ -83,7 +84,7 @@ type Session struct {
 }
 
 func newSession(srv *Server, id uint64, out *output) *Session {
-	s := &Session{server: srv, id: id, out: out, meanReply: firstMeanReply, created: srv.now(), ident: srv.identity()}
+	s := &Session{server: srv, id: id, out: out, set: srv.set.Load(), meanReply: firstMeanReply, created: srv.now(), ident: srv.identity()}
 	out.drained, out.broken = s.Settle, s.cut
 	s.room.L = &s.mu
 	s.greet()
@@ -97,6 +98,7 @@ func (s *Session) submit(commands []clientCommand) {
 	now := s.server.now()
 	requests := make([]request, len(commands)) // one piece of memory for all of them
 	s.mu.Lock()
+	s.set = s.server.set.Load()
 	s.void = false
 	for i := range commands {
 		s.enqueue(&requests[i], commands[i], now)
@@ -130,7 +132,7 @@ const maxBytesUnderWay = 16 << 20
 
 func (s *Session) crowded() bool {
 	return !s.dead && s.waiting == nil && s.queue.Len() > 1 &&
-		(s.queue.Len() > s.server.o.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
+		(s.queue.Len() > s.set.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
 }
 
 // enqueue adds a command to the queue, as r. s.mu must be held.
@@ -180,7 +182,7 @@ func (s *Session) refuseTail(r *request) {
 		r.info = refusedInfo
 	}
 	r.size = 0
-	s.refused(r, s.server.errFull)
+	s.refused(r, s.set.errFull)
 	s.push(r)
 	s.answerReady()
 }
@@ -254,11 +256,16 @@ func (s *Session) pop() {
 		s.next--
 	}
 	s.unload(r)
-	if s.queue.Len() <= s.server.o.Limits.Pipeline/2 {
+	if s.queue.Len() <= s.set.Limits.Pipeline/2 {
 		s.room.Signal()
 	}
-	if s.queue.Len() == 0 && (s.gone || s.server.draining.Load()) {
-		s.close()
+	if s.queue.Len() == 0 {
+		switch {
+		case s.gone:
+			s.close()
+		case s.server.ending.Load() != serving:
+			s.nudge()
+		}
 	}
 }
 

@@ -50,11 +50,12 @@ type Traffic struct {
 
 // Status returns what the data path is doing, in numbers. It may be called concurrently.
 func (s *Server) Status() Status {
+	set := s.set.Load()
 	now := s.now()
 	return Status{
 		State: s.State(), Clients: s.clients(), Hold: s.hold.Counts(), Uptime: now.Sub(s.started).Seconds(),
-		Stopping: s.draining.Load(),
-		Limits:   HoldLimits{Seconds: s.o.Hold.Seconds(), Commands: s.o.HoldMaxCommands, Bytes: s.o.HoldMaxBytes},
+		Stopping: s.ending.Load() != serving,
+		Limits:   HoldLimits{Seconds: set.Hold.Seconds(), Commands: set.HoldMaxCommands, Bytes: set.HoldMaxBytes},
 		Second:   s.pulse.last(),
 		Traffic: Traffic{
 			Commands: s.traffic.commands.Load(), BytesIn: s.traffic.in.Load(), BytesOut: s.traffic.out.Load(),

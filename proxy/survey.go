@@ -36,7 +36,7 @@ func (c *conductor) survey(ctx context.Context) {
 	if c.mayNotAsk {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.o.Upstream.Heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, c.set.Load().Heartbeat)
 	defer cancel()
 	frame, err := c.pilot.Fetch(ctx, infoReplication)
 	if err != nil || len(frame) == 0 {

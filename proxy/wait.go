@@ -143,7 +143,7 @@ func (s *Session) holdAll() {
 			s.holdOne(r)
 		case r.role == rolePing && !s.enter(r): // it waits for those before it
 			r.role = roleCommand
-			s.refused(r, s.server.errFull)
+			s.refused(r, s.set.errFull)
 		}
 	}
 	s.answerReady()
@@ -156,7 +156,7 @@ func (s *Session) holdOne(r *request) {
 	case s.overdue(r):
 		s.refuse(r, hold.Expired, s.server.outageReply())
 	case !s.enter(r):
-		s.refused(r, s.server.errFull)
+		s.refused(r, s.set.errFull)
 	}
 }
 

@@ -78,7 +78,7 @@ func (w *Watcher) fence(ctx context.Context, f raiseFence) {
 	ends, cancel := context.WithTimeout(ctx, fenceEnds)
 	defer cancel()
 	sleep(ends, fenceAfter)
-	c := redis.NewClient(nodeOptions(ends, &w.o, f.addr))
+	c := redis.NewClient(nodeOptions(ends, w.opts(), f.addr))
 	defer c.Close()
 	if ends.Err() != nil || !w.pause(ends, c, f, true) {
 		return
@@ -90,10 +90,10 @@ func (w *Watcher) fence(ctx context.Context, f raiseFence) {
 			break
 		}
 	}
-	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), 2*w.o.Timeout)
+	last, cancelLast := context.WithTimeout(context.WithoutCancel(ctx), 2*w.opts().Timeout)
 	defer cancelLast()
 	err := c.Do(last, "CLIENT", "UNPAUSE").Err()
-	w.o.Log.Info("fence down", zap.String("master", f.addr), zap.NamedError("unpause", err))
+	w.opts().Log.Info("fence down", zap.String("master", f.addr), zap.NamedError("unpause", err))
 }
 
 // pause begins one pulse.
@@ -101,10 +101,10 @@ func (w *Watcher) pause(ctx context.Context, c *redis.Client, f raiseFence, firs
 	err := c.Do(ctx, "CLIENT", "PAUSE", f.pulse.Milliseconds(), "WRITE").Err()
 	switch {
 	case err != nil && ctx.Err() == nil && first:
-		w.o.Log.Warn("fence: the old master does not take CLIENT PAUSE; writers that bypass steadis are not stopped (user needs +client|pause +client|unpause +role)",
+		w.opts().Log.Warn("fence: the old master does not take CLIENT PAUSE; writers that bypass steadis are not stopped (user needs +client|pause +client|unpause +role)",
 			zap.String("master", f.addr), zap.Error(err))
 	case err == nil && first:
-		w.o.Log.Info("fence up: writes to the old master are paused", zap.String("master", f.addr), zap.Duration("pulse", f.pulse))
+		w.opts().Log.Info("fence up: writes to the old master are paused", zap.String("master", f.addr), zap.Duration("pulse", f.pulse))
 	}
 	return err == nil
 }

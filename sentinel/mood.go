@@ -206,6 +206,9 @@ func (s *state) deadline(now time.Time) time.Time {
 	if s.plan != nil {
 		at(s.plan.until)
 	}
+	if s.wanted != nil {
+		at(s.wantedSince.Add(joinFor))
+	}
 	if s.minorityHolds && !s.minoritySince.IsZero() {
 		at(s.minoritySince.Add(minorityFor))
 	}

@@ -17,8 +17,8 @@ func TestOptionsFaultsAreAllReported(t *testing.T) {
 		}
 	}
 	w, err := New(Options{Addresses: []string{"a:1", "a:1", " [::1]:2 "}, Master: "m"}, topology.NewBoard())
-	if err != nil || len(w.o.Addresses) != 2 {
-		t.Error(err, w.o.Addresses)
+	if err != nil || len(w.opts().Addresses) != 2 {
+		t.Error(err, w.opts().Addresses)
 	}
 	if _, err := New(Options{Addresses: []string{"a:1"}, Master: "m"}, nil); err == nil {
 		t.Error("no board, no error")

@@ -44,7 +44,7 @@ func (s *state) learned() []*member { return s.group(true) }
 func (s *state) group(learned bool) []*member {
 	var ms []*member
 	for _, a := range s.order {
-		if m := s.members[a]; m.learned == learned {
+		if m := s.members[a]; m.learned == learned && !m.joining {
 			ms = append(ms, m)
 		}
 	}

@@ -34,6 +34,10 @@ type state struct {
 	// ones as configured, then the learned ones.
 	members map[string]*member
 	order   []string
+	// wanted is a list of Sentinels that is to be the configured one, since wantedSince;
+	// nil if there is none (reload.go).
+	wanted      []string
+	wantedSince time.Time
 
 	// followed is the announcement that the data path works by, generation
 	// counts them. generation 0 means that none has been verified yet.
@@ -85,6 +89,8 @@ type member struct {
 	// listedAs; they are not configured.
 	learned  bool
 	listedAs string
+	// joining: wanted, but not configured yet. It has no vote.
+	joining bool
 	// runid is what it says itself, empty while unknown.
 	runid string
 	// up: the last question was answered. asked and at are when the last
@@ -155,6 +161,8 @@ func (s *state) step(in input, now time.Time) []effect {
 		s.onPlanned(in)
 	case unplanned:
 		s.plan = nil
+	case reconfigured:
+		s.onReconfigured(in, now)
 	case ticked:
 	}
 	s.decide(now)
@@ -164,6 +172,7 @@ func (s *state) step(in input, now time.Time) []effect {
 // decide draws every conclusion that the state allows. It is idempotent: with
 // nothing new it does nothing.
 func (s *state) decide(now time.Time) {
+	s.updateConfigured(now)
 	s.expireClaims(now)
 	s.updatePlan(now)
 	s.updateMinority(now)

@@ -63,10 +63,10 @@ func (w *Watcher) Switchover(ctx context.Context, drained func(context.Context) 
 	}
 	done, err := c.carryOut(ctx, drained)
 	if err != nil {
-		w.o.Log.Warn("switchover given up", zap.String("master", view.Master), zap.Error(err))
+		w.opts().Log.Warn("switchover given up", zap.String("master", view.Master), zap.Error(err))
 		return Switchover{}, fmt.Errorf("%w, and commands go on: %w", ErrGivenUp, err)
 	}
-	w.o.Log.Info("switchover done", zap.String("from", done.From), zap.String("to", done.To), zap.Uint64("epoch", done.Epoch),
+	w.opts().Log.Info("switchover done", zap.String("from", done.From), zap.String("to", done.To), zap.Uint64("epoch", done.Epoch),
 		zap.Int64("held_ms", done.HeldMS), zap.Int64("catch_up_ms", done.CatchUpMS))
 	return done, nil
 }
@@ -93,7 +93,7 @@ func (c *change) close() {
 // prepare finds a Sentinel that can lead, and the replicas that it may choose. Nothing
 // has happened if it fails.
 func (c *change) prepare(ctx context.Context) error {
-	o := &c.w.o
+	o := c.w.opts()
 	c.master = redis.NewClient(nodeOptions(ctx, o, c.from.Master))
 	if _, err := replication(ctx, c.master); err != nil {
 		return fmt.Errorf("the master %s does not tell INFO replication: %w", c.from.Master, err)
@@ -114,7 +114,7 @@ func (c *change) prepare(ctx context.Context) error {
 
 // lead makes the Sentinel at addr the one to ask, and returns its replicas.
 func (c *change) lead(ctx context.Context, addr string) ([]map[string]string, error) {
-	o := &c.w.o
+	o := c.w.opts()
 	if c.sentinel != nil {
 		c.sentinel.Close()
 	}
@@ -138,7 +138,7 @@ func (c *change) lead(ctx context.Context, addr string) ([]map[string]string, er
 // busy to answer now may do so later.
 func (c *change) choose(ctx context.Context, rows []map[string]string) error {
 	c.replicas = nil
-	o := &c.w.o
+	o := c.w.opts()
 	var passed []string
 	for _, row := range rows {
 		addr, ok := o.dialable(row["ip"], row["port"])
@@ -197,7 +197,7 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 	if v := c.w.board.Load(); !v.Planned {
 		return s, fmt.Errorf("a failover has begun by itself: %s", v.Reason)
 	}
-	if err := c.sentinel.Failover(ctx, c.w.o.Master).Err(); err != nil {
+	if err := c.sentinel.Failover(ctx, c.w.opts().Master).Err(); err != nil {
 		return s, fmt.Errorf("the Sentinel %s refuses SENTINEL FAILOVER: %w", c.leader, err)
 	}
 	v, err := c.await(ctx, func(v *topology.View) (bool, error) {
@@ -215,7 +215,7 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 
 // unplan ends the plan. If the loop has ended, so has the plan.
 func (c *change) unplan(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.w.o.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.w.opts().Timeout)
 	defer cancel()
 	c.w.report(ctx, unplanned{})
 }
@@ -270,7 +270,7 @@ func (c *change) catchUp(ctx context.Context) (int64, error) {
 
 // askReplica reads a replica's INFO replication, on a connection of its own.
 func (c *change) askReplica(ctx context.Context, addr string) (map[string]string, error) {
-	o := &c.w.o
+	o := c.w.opts()
 	r := redis.NewClient(nodeOptions(ctx, o, addr))
 	defer r.Close()
 	return replication(ctx, r)

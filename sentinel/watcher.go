@@ -14,10 +14,11 @@ import (
 
 // Watcher finds out who is the master and publishes it. New makes one, Run runs it.
 type Watcher struct {
-	o       Options
+	options atomic.Pointer[Options]
 	board   *topology.Board
 	metrics *metrics
 	inputs  chan input
+	reloads chan *Options // capacity 1: the options to go by from now on
 	running atomic.Bool
 	// switching is held by the one Switchover that may be under way.
 	switching sync.Mutex
@@ -45,8 +46,9 @@ func New(o Options, board *topology.Board) (*Watcher, error) {
 	if board == nil {
 		return nil, errors.New("sentinel: no board to publish on")
 	}
-	w := &Watcher{o: o, board: board, inputs: make(chan input, 64), sessions: make(map[string]*session)}
-	w.state = newState(&w.o, time.Now())
+	w := &Watcher{board: board, inputs: make(chan input, 64), reloads: make(chan *Options, 1), sessions: make(map[string]*session)}
+	w.options.Store(&o)
+	w.state = newState(&o, time.Now())
 	w.shoot()
 	if w.metrics, err = newMetrics(w, o.Registry); err != nil {
 		return nil, err
@@ -64,12 +66,15 @@ func (w *Watcher) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer w.wg.Wait()
 	defer cancel()
-	for _, addr := range w.o.Addresses {
+	for _, addr := range w.opts().Addresses {
 		w.open(ctx, addr, false)
 	}
 	w.loop(ctx)
 	return nil
 }
+
+// opts are the options in force; they are never changed, only replaced.
+func (w *Watcher) opts() *Options { return w.options.Load() }
 
 // loop is the only goroutine that touches the core. It never waits for the
 // network: sessions and questions for ROLE run beside it.
@@ -82,6 +87,9 @@ func (w *Watcher) loop(ctx context.Context) {
 		case in = <-w.inputs:
 		case d := <-w.board.Doubts():
 			in = doubted{generation: d.Generation, reason: d.Reason}
+		case o := <-w.reloads:
+			w.reconfigure(ctx, o)
+			in = reconfigured{o}
 		case <-timer.C:
 			in = ticked{}
 		case <-ctx.Done():
@@ -126,6 +134,8 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 		}
 	case learn:
 		w.open(ctx, e.addr, true)
+	case join:
+		w.open(ctx, e.addr, false)
 	case forget:
 		if s := w.sessions[e.addr]; s != nil {
 			s.cancel()
@@ -144,8 +154,8 @@ func (w *Watcher) carryOut(ctx context.Context, e effect) {
 		w.metrics.switches.WithLabelValues(e.kind).Inc()
 		w.metrics.failoverSeconds.WithLabelValues(e.kind).Observe(e.held.Seconds())
 	case logLine:
-		if ce := w.o.Log.Check(e.level, e.text); ce != nil {
-			ce.Write(append(e.fields, zap.String("name", w.o.Master))...)
+		if ce := w.opts().Log.Check(e.level, e.text); ce != nil {
+			ce.Write(append(e.fields, zap.String("name", w.opts().Master))...)
 		}
 	}
 }
@@ -160,7 +170,7 @@ func (w *Watcher) dropFence() {
 // open starts a session.
 func (w *Watcher) open(ctx context.Context, addr string, learned bool) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := newSession(&w.o, addr, learned, w.report)
+	s := newSession(w.opts(), addr, learned, w.report)
 	s.cancel = cancel
 	w.sessions[addr] = s
 	w.wg.Go(func() { defer cancel(); s.run(ctx) })
@@ -168,6 +178,6 @@ func (w *Watcher) open(ctx context.Context, addr string, learned bool) {
 
 // askRole asks a node and reports what it said.
 func (w *Watcher) askRole(ctx context.Context, q askRole) {
-	r, detail := askNode(ctx, &w.o, q.addr)
+	r, detail := askNode(ctx, w.opts(), q.addr)
 	w.report(ctx, roleSaid{id: q.id, role: r, detail: detail})
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests: all | conformance | failover | faults | clients | fuzz. `make test` and `make failover` call it.
+# Runs the tests: all | conformance | failover | faults | clients | restarts | fuzz. `make test` and `make failover` call it.
 # Whatever it runs carries a mark in its environment, by which processes that
 # outlived their test are found at the end.
 set -euo pipefail
@@ -93,6 +93,11 @@ failover_figures() {
   return "$status"
 }
 
+restart_figures() {
+  section "${STEADIS_RESTARTS:?} restarts under load, in each way"
+  marked "$go" test -count=1 -v -timeout "$((10 + STEADIS_RESTARTS / 2))m" -run 'UnderLoad|Manager' ./test/restart
+}
+
 fuzz_targets() {
   section "fuzz targets, ${FUZZTIME:=5s} each"
   local package target
@@ -128,7 +133,8 @@ case "${1:-}" in
   failover) failover_figures; leftovers ;;
   faults) fault_figures; leftovers ;;
   clients) client_figures; leftovers ;;
+  restarts) restart_figures; leftovers ;;
   fuzz) fuzz_targets; leftovers ;;
-  *) echo "usage: $0 all|conformance|failover|faults|clients|fuzz" >&2; exit 2 ;;
+  *) echo "usage: $0 all|conformance|failover|faults|clients|restarts|fuzz" >&2; exit 2 ;;
 esac
 section "done"

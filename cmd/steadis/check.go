@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -118,7 +117,7 @@ func checkListen(ctx context.Context, what, entry, admin string) finding {
 	listener, err := openListener(ctx, entry, 0)
 	switch {
 	case err == nil:
-		closeListeners([]net.Listener{listener})
+		_ = listener.Close() // nothing was accepted on it
 		f.OK, f.Detail = true, "free"
 	case (errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, errSocketInUse)) && steadisRuns(ctx, admin):
 		f.OK, f.Detail = true, "in use; a steadis runs here already (its admin server answers on "+admin+")"

@@ -23,11 +23,12 @@ import (
 var theirs = strings.Fields(`quorum down-after-milliseconds failover-timeout parallel-syncs min-replicas-to-write
 	min-replicas-max-lag appendonly save repl-backlog-size repl-diskless-sync-delay timeout maxclients replica-priority
 	replica-announce-ip replica-announce-port protected-mode LimitNOFILE= process_resident_memory_bytes
-	process_cpu_seconds_total`)
+	process_cpu_seconds_total preStop terminationGracePeriodSeconds FileDescriptorStoreMax=`)
 
 // theirTexts are longer ones.
 var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait",
-	"+client|pause +client|unpause +role", "make bench", "-LOADING Redis is loading the dataset in memory"}
+	"+client|pause +client|unpause +role", "make bench", "make restarts",
+	"systemctl reload steadis", "systemctl restart steadis", "kill -HUP", "kill -USR2", "docker stop", "-LOADING Redis is loading the dataset in memory"}
 
 // ofOthers are pages that quote other programs: there only what is plainly ours is looked at.
 var ofOthers = []string{"clients"}

@@ -11,28 +11,6 @@ import (
 	"steadis/config"
 )
 
-// openListeners opens every entry of Config.Listen, or none: what is open is
-// closed again if one fails. Unix sockets get the mode, unless it is 0. The error says
-// which one failed and what to do.
-func openListeners(ctx context.Context, entries []string, mode fs.FileMode) ([]net.Listener, error) {
-	var open []net.Listener
-	for _, entry := range entries {
-		listener, err := openListener(ctx, entry, mode)
-		if err != nil {
-			closeListeners(open)
-			return nil, err
-		}
-		open = append(open, listener)
-	}
-	return open, nil
-}
-
-func closeListeners(open []net.Listener) {
-	for _, listener := range open {
-		_ = listener.Close() // nothing was accepted on it
-	}
-}
-
 // openListener opens one entry of Config.Listen. A socket file that nobody answers on is
 // what a killed process left behind, and is replaced.
 func openListener(ctx context.Context, entry string, mode fs.FileMode) (net.Listener, error) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"steadis/config"
 )
 
 // bindOnly makes a socket file that nobody listens on, as a killed process leaves it.
@@ -70,17 +72,17 @@ func TestListenersOpenAllOrNone(t *testing.T) {
 	}
 	defer taken.Close()
 	socket := filepath.Join(t.TempDir(), "s")
-	if _, err := openListeners(t.Context(), []string{"unix:" + socket, taken.Addr().String()}, 0); err == nil || !strings.Contains(err.Error(), "another program has this address") {
+	if _, err := openSockets(t.Context(), &config.Config{Listen: []string{"unix:" + socket, taken.Addr().String()}}); err == nil || !strings.Contains(err.Error(), "another program has this address") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := os.Lstat(socket); err == nil {
 		t.Error("the first listener stayed open")
 	}
-	open, err := openListeners(t.Context(), []string{"127.0.0.1:0", "[::1]:0", ":0"}, 0)
+	open, err := openSockets(t.Context(), &config.Config{Listen: []string{"127.0.0.1:0", "[::1]:0", ":0"}})
 	if err != nil {
 		t.Skipf("this machine has no IPv6: %v", err)
 	}
-	closeListeners(open)
+	open.close()
 }
 
 func TestJudgeDescriptors(t *testing.T) {

@@ -11,11 +11,12 @@ import (
 )
 
 // newLogger makes the one logger of a process. It does not sample: a line is
-// written for each change of state, and in a failover each one counts.
-func newLogger(settings config.Log, out io.Writer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(settings.Level)
+// written for each change of state, and in a failover each one counts. Its level can be
+// changed.
+func newLogger(settings config.Log, out io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
+	level, err := zap.ParseAtomicLevel(settings.Level)
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, level, fmt.Errorf("log.level: %w", err)
 	}
 	form := zap.NewProductionEncoderConfig()
 	form.EncodeTime = zapcore.ISO8601TimeEncoder
@@ -25,5 +26,5 @@ func newLogger(settings config.Log, out io.Writer) (*zap.Logger, error) {
 		form.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(form)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)), nil
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)), level, nil
 }

@@ -36,6 +36,7 @@ var commands = []func(*env) *cobra.Command{
 	newHealthCommand,
 	newManCommand,
 	newSwitchoverCommand,
+	newReloadCommand,
 	newVersionCommand,
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"runtime"
 	"time"
 
@@ -39,16 +38,12 @@ func statusOf(started time.Time, server *proxy.Server, finder finder) status {
 	return s
 }
 
-// run serves clients on their listeners, and operators on operators unless it is
-// nil, until ctx ends, and then drains. It closes all listeners. When it returns,
-// nothing of it is left running. The error is nil after a clean end by ctx.
-func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.Listener, operators net.Listener) error {
-	opened := clients
-	if operators != nil {
-		opened = append(append([]net.Listener{}, clients...), operators)
-	}
-	defer closeListeners(opened) // again, if Serve has done so already
-
+// run serves clients and operators on their sockets until ctx ends, and then drains. It
+// closes all sockets. When it returns, nothing of it is left running. The error is nil
+// after a clean end by ctx, or by another process that has taken over.
+func run(ctx context.Context, c *config.Config, log *zap.Logger, sockets *sockets, p *process) error {
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
 	registry := newRegistry()
 	board := topology.NewBoard()
 	tls, err := newLegs(c, log.Named("tls"), registry)
@@ -63,17 +58,24 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 	if err != nil {
 		return err
 	}
+	options.SocketsStay = sockets.inherited()
 	server, err := proxy.New(options)
 	if err != nil {
 		return err
 	}
+	reloads := newReloads(c, p.load, log.Named("reload"), registry)
+	reloads.addLog(p.level)
+	reloads.addTokens()
+	reloads.addTLS(tls)
+	reloads.addFinder(finder, tls, log)
+	reloads.addProxy(server, tls, log)
 	started := time.Now()
 	pages, err := admin.New(admin.Options{
 		Ready:    server.Ready,
 		Status:   func() any { return statusOf(started, server, finder) },
 		History:  func(after int64) any { return server.History(after) },
-		Actions:  map[string]admin.Action{"switchover": switchover(c, server, finder)},
-		Token:    c.RevealAdminToken(),
+		Actions:  map[string]admin.Action{"switchover": switchover(reloads.current, server, finder), "reload": reloads.action},
+		Token:    func() string { return reloads.current().RevealAdminToken() },
 		Profile:  c.AdminPprof,
 		Gatherer: registry,
 		Log:      log.Named("admin"),
@@ -82,31 +84,47 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, clients []net.L
 		return err
 	}
 
-	admitted, err := tls.admit(c, log.Named("entrance"), registry, []byte(proxy.NotTLS), clients)
-	if err != nil {
-		return err
-	}
-
 	parts, serving := newSupport(ctx)
+	change, err := newTakeover(sockets, server, c.Handover, log.Named("handover"), p, serving, leave)
+	if err != nil {
+		return errors.Join(err, parts.end())
+	}
+	admitted, err := tls.admit(c, log.Named("entrance"), registry, []byte(proxy.NotTLS), change.clients(), sockets.secured())
+	if err != nil {
+		return errors.Join(err, parts.end())
+	}
 	parts.run(finder.name(), finder.run)
 	parts.run("tls", tls.Run)
-	if operators != nil {
-		parts.run("admin", func(ctx context.Context) error { return pages.Serve(ctx, operators) })
+	if sockets.admin != nil {
+		parts.run("admin", func(ctx context.Context) error {
+			// It has nothing to drain, so it ends before the clients do only if another
+			// process answers in its place.
+			answering, stop := change.untilHandedOver(ctx)
+			defer stop()
+			err := pages.Serve(answering, change.gated(*sockets.admin))
+			if answering.Err() != nil {
+				<-ctx.Done()
+			}
+			return err
+		})
 	}
-	err = server.Serve(serving, admitted...)
+	parts.run("reload", func(ctx context.Context) error { return reloads.listen(ctx, p.hangup) })
+	parts.run("handover", change.run)
+	err = server.Serve(serving, append(admitted, watchdog(parts, log)...)...)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("proxy: %w", err)
 	} else {
 		err = nil
 	}
+	change.ended()
 	return errors.Join(err, parts.end())
 }
 
 // switchover is the action behind POST /api/switchover. Of the time for which commands may
 // be held it takes two thirds at most, so that what then goes on as before does so in time.
-func switchover(c *config.Config, server *proxy.Server, finder finder) admin.Action {
-	limit := min(c.Hold*2/3, switchoverMost)
+func switchover(current func() *config.Config, server *proxy.Server, finder finder) admin.Action {
 	return func(ctx context.Context) (any, error) {
+		limit := min(current().Hold*2/3, switchoverMost)
 		// Who has asked may go away; half of it must not.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
-	"net"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -16,6 +18,7 @@ func newServeCommand(e *env) *cobra.Command {
 		Short: "Forward clients to the master, and hold their commands while it changes",
 		Long: "Accepts Redis clients and forwards them to the master that the Sentinels name, until SIGINT or\n" +
 			"SIGTERM; then accepts no more, lets replies under way arrive (--drain), and ends with 130 or 143.\n" +
+			"SIGHUP reads the configuration again; SIGUSR2 starts a new process that takes over (--handover).\n" +
 			"Every flag is also a key of the configuration file and a STEADIS_* variable.",
 		Example: "  steadis serve --sentinel 10.0.0.1:26379,10.0.0.2:26379,10.0.0.3:26379 --master mymaster",
 	}
@@ -25,7 +28,7 @@ func newServeCommand(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		log, err := newLogger(loaded.Log, e.stderr)
+		log, level, err := newLogger(loaded.Log, e.stderr)
 		if err != nil {
 			return err
 		}
@@ -33,28 +36,42 @@ func newServeCommand(e *env) *cobra.Command {
 			return err
 		}
 		tune(loaded, log)
-		return serve(cmd.Context(), loaded, log)
+		p, stop := newProcess(level, func() (*config.Loaded, error) { return e.loadConfig(cmd, true) })
+		defer stop()
+		return serve(cmd.Context(), loaded, log, p)
 	})
 	return cmd
 }
 
-// serve opens the listeners that c names, says so in the log, and runs on them
-// until ctx ends.
-func serve(ctx context.Context, c *config.Loaded, log *zap.Logger) error {
-	mode, _ := c.UnixFileMode()
-	clients, err := openListeners(ctx, c.Listen, mode)
+// process is what a run has of the process that it runs in.
+type process struct {
+	level  zap.AtomicLevel                // of the log
+	load   func() (*config.Loaded, error) // reads the configuration again
+	hangup <-chan os.Signal               // asks for that
+	again  <-chan os.Signal               // asks for a process that takes over
+}
+
+// newProcess listens to the signals that do not end the process, until stop is called.
+func newProcess(level zap.AtomicLevel, load func() (*config.Loaded, error)) (p *process, stop func()) {
+	hangup, again := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	signal.Notify(again, syscall.SIGUSR2)
+	return &process{level: level, load: load, hangup: hangup, again: again}, func() {
+		signal.Stop(hangup)
+		signal.Stop(again)
+	}
+}
+
+// serve opens the sockets that c names, or takes them over, says so in the log, and runs on
+// them until ctx ends.
+func serve(ctx context.Context, c *config.Loaded, log *zap.Logger, p *process) error {
+	sockets, err := openSockets(ctx, &c.Config)
 	if err != nil {
 		return err
 	}
-	var admin net.Listener
-	if c.Admin != "" {
-		if admin, err = openListener(ctx, c.Admin, 0); err != nil {
-			closeListeners(clients)
-			return err
-		}
-	}
-	announce(c, log, clients, admin)
-	err = run(ctx, &c.Config, log, clients, admin)
+	defer sockets.close()
+	announce(c, log, sockets)
+	err = run(ctx, &c.Config, log, sockets, p)
 	if err == nil {
 		log.Info("steadis has ended")
 	}
@@ -63,11 +80,11 @@ func serve(ctx context.Context, c *config.Loaded, log *zap.Logger) error {
 
 // announce writes the first lines of the log: what runs where, with the ports that the
 // system chose, and what looks as if it was not meant.
-func announce(c *config.Loaded, log *zap.Logger, clients []net.Listener, admin net.Listener) {
-	listen := make([]string, len(clients))
-	for i, listener := range clients {
-		listen[i] = listener.Addr().String()
-		if config.ListensTLS(c.Listen[i]) {
+func announce(c *config.Loaded, log *zap.Logger, sockets *sockets) {
+	listen := make([]string, len(sockets.clients))
+	for i, secured := range sockets.secured() {
+		listen[i] = sockets.clients[i].Listener.Addr().String()
+		if secured {
 			listen[i] = "tls://" + listen[i]
 		}
 	}
@@ -80,8 +97,11 @@ func announce(c *config.Loaded, log *zap.Logger, clients []net.Listener, admin n
 		zap.Duration("hold", c.Hold),
 		zap.String("in_doubt", c.InDoubt),
 	}
-	if admin != nil {
-		fields = append(fields, zap.String("admin", "http://"+admin.Addr().String()+"/"))
+	if sockets.admin != nil {
+		fields = append(fields, zap.String("admin", "http://"+sockets.admin.Listener.Addr().String()+"/"))
+	}
+	if sockets.former != nil {
+		fields = append(fields, zap.Bool("takes_over", true))
 	}
 	log.Info("steadis starts", fields...)
 	for _, warning := range c.Warnings() {
@@ -108,4 +128,13 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 	}
 	c.Limits.Clients = clients
 	return nil
+}
+
+// warnDescriptors says if there are too few file descriptors for so many clients.
+func warnDescriptors(log *zap.Logger, clients int) {
+	if limit, err := descriptorLimit(); err != nil {
+		log.Warn(err.Error())
+	} else if _, advice := judgeDescriptors(limit, clients); advice != "" {
+		log.Warn(advice)
+	}
 }

@@ -45,11 +45,8 @@ func newSwitchoverCommand(e *env) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		switch {
-		case loaded.Admin == "":
-			return &exitError{code: exitUsage, err: errors.New("admin is empty, so there is no admin server to ask; set it, as for serve")}
-		case loaded.RevealAdminToken() == "":
-			return &exitError{code: exitUsage, err: errors.New("admin_token is not set; give steadis serve and this command the same one, for example in STEADIS_ADMIN_TOKEN")}
+		if err := canAsk(&loaded.Config); err != nil {
+			return err
 		}
 		done, raw, err := askSwitchover(cmd.Context(), &loaded.Config)
 		if err != nil {

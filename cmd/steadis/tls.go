@@ -81,9 +81,9 @@ func (l *legs) Run(ctx context.Context) error {
 	return certs.Watch(ctx, l.clients, l.upstream, l.sentinel)
 }
 
-// admit makes listeners for clients of those that were opened for c.Listen, in its order:
-// what they accept has passed TLS and the PROXY protocol, where these are wanted.
-func (l *legs) admit(c *config.Config, log *zap.Logger, registry prometheus.Registerer, notTLS []byte, opened []net.Listener) ([]net.Listener, error) {
+// admit makes listeners for clients of those that were opened, of which secured says
+// whether they speak TLS: what they accept has passed TLS and the PROXY protocol, where these are wanted.
+func (l *legs) admit(c *config.Config, log *zap.Logger, registry prometheus.Registerer, notTLS []byte, opened []net.Listener, secured []bool) ([]net.Listener, error) {
 	senders := c.ProxySenders()
 	e, err := entrance.New(entrance.Options{Log: log, Registry: registry, Networks: senders.Networks, Unix: senders.Unix, NotTLS: notTLS})
 	if err != nil {
@@ -92,7 +92,7 @@ func (l *legs) admit(c *config.Config, log *zap.Logger, registry prometheus.Regi
 	admitted := make([]net.Listener, len(opened))
 	for i, ln := range opened {
 		var secure func() *tls.Config
-		if config.ListensTLS(c.Listen[i]) {
+		if secured[i] {
 			secure = l.clients.Config
 		}
 		admitted[i] = e.Listen(ln, secure)

@@ -81,15 +81,19 @@ func TestAdmit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := openListeners(t.Context(), c.Listen, 0)
+	sockets, err := openSockets(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
+	}
+	defer sockets.close()
+	var opened []net.Listener
+	for _, socket := range sockets.clients {
+		opened = append(opened, socket.Listener)
 	}
 	admitted, err := l.admit(c, zap.NewNop(), nil, nil, opened)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeListeners(admitted)
 	if admitted[0] != opened[0] || admitted[1] == opened[1] {
 		t.Error("the wrong listener speaks TLS")
 	}

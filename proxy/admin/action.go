@@ -27,12 +27,16 @@ type ActionReply struct {
 // not, 401 wrong token, 403 nobody may.
 func (s *Server) serveAction(name string, do Action) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		wanted := ""
+		if s.options.Token != nil {
+			wanted = s.options.Token()
+		}
 		token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		switch {
-		case s.options.Token == "":
+		case wanted == "":
 			s.reply(w, http.StatusForbidden, ActionReply{Error: "steadis: nothing can be changed here; set admin_token or admin_token_file to allow it"})
 			return
-		case !bearer || subtle.ConstantTimeCompare([]byte(token), []byte(s.options.Token)) != 1:
+		case !bearer || subtle.ConstantTimeCompare([]byte(token), []byte(wanted)) != 1:
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			s.reply(w, http.StatusUnauthorized, ActionReply{Error: "steadis: this needs the admin token (Authorization: Bearer ...)"})
 			return

@@ -50,9 +50,9 @@ type Options struct {
 	// time in ms since 1970. Nil: there is no such page.
 	History func(after int64) any
 	// Actions are what can be asked for, by name, by those who show the Token. Without a
-	// Token nobody can.
+	// Token, that is nil or "", nobody can.
 	Actions map[string]Action
-	Token   string
+	Token   func() string
 	// Profile serves /debug/pprof: profiles of the process, which show how busy it is with
 	// what, and take some of its time.
 	Profile bool

@@ -13,6 +13,7 @@ package hold
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -92,9 +93,10 @@ type Outage struct {
 // connections (Enter, Release, Drop, Refuse), by the conductor (Begin, Expire,
 // End) and by whoever reads status.
 type Buffer struct {
-	limits Limits
+	window atomic.Int64 // Limits.Window
 
 	mu     sync.Mutex // guards all below; nothing is called under it
+	limits Limits
 	outage Outage
 	counts Counts
 	tallies
@@ -102,11 +104,22 @@ type Buffer struct {
 
 // New returns an idle Buffer.
 func New(limits Limits) *Buffer {
-	return &Buffer{limits: limits, counts: Counts{Refused: make(map[Refusal]uint64)}}
+	b := &Buffer{counts: Counts{Refused: make(map[Refusal]uint64)}}
+	b.SetLimits(limits)
+	return b
+}
+
+// SetLimits replaces the limits. What waits already goes on waiting, also if there is
+// more of it than the new ones allow.
+func (b *Buffer) SetLimits(limits Limits) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.limits = limits
+	b.window.Store(int64(limits.Window))
 }
 
 // Window returns the longest time without a master before commands are refused.
-func (b *Buffer) Window() time.Duration { return b.limits.Window }
+func (b *Buffer) Window() time.Duration { return time.Duration(b.window.Load()) }
 
 // Enter counts a command of n bytes as held. It returns false where the bounds
 // allow no more to wait; the command is then counted as refused (Full) already.

@@ -14,13 +14,20 @@ const (
 // each client, or what WithFree says. One Budget is shared by all Guards through Limits. Its methods may
 // be called concurrently.
 type Budget struct {
-	limit int64
+	limit atomic.Int64
 	free  int64
 	used  atomic.Int64
 }
 
 // NewBudget returns a Budget of limit bytes.
-func NewBudget(limit int64) *Budget { return &Budget{limit: limit, free: freeQuery} }
+func NewBudget(limit int64) *Budget {
+	b := &Budget{free: freeQuery}
+	b.SetLimit(limit)
+	return b
+}
+
+// SetLimit changes what may be occupied at most. What is occupied stays so.
+func (b *Budget) SetLimit(limit int64) { b.limit.Store(limit) }
 
 // WithFree sets how many bytes of each client do not count, from 1 to 64 KiB, and returns b.
 // It is to be called before b is used.
@@ -33,14 +40,14 @@ func (b *Budget) WithFree(n int64) *Budget {
 func (b *Budget) Used() int64 { return b.used.Load() }
 
 // Limit returns the bytes that may be occupied at most.
-func (b *Budget) Limit() int64 { return b.limit }
+func (b *Budget) Limit() int64 { return b.limit.Load() }
 
 // reserve takes n bytes, or none and says false. A nil Budget has no bound.
 func (b *Budget) reserve(n int64) bool {
 	if b == nil || n <= 0 {
 		return true
 	}
-	if b.used.Add(n) > b.limit {
+	if b.used.Add(n) > b.limit.Load() {
 		b.used.Add(-n)
 		return false
 	}

@@ -65,6 +65,9 @@ func (g *Guard) unauthenticated() bool {
 	return g.unauth.Load() || g.q.limits.Unauthenticated != nil && g.q.limits.Unauthenticated()
 }
 
+// SetMaxBulk changes Limits.MaxBulk. It must be called by the goroutine that reads.
+func (g *Guard) SetMaxBulk(n int64) { g.q.limits.MaxBulk = n }
+
 // Buffered returns how many bytes of an unfinished command are held.
 func (g *Guard) Buffered() int { return int(g.partial.Load()) }
 

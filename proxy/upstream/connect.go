@@ -139,7 +139,7 @@ func (l *Link) expireLate() {
 	var late []Waiter
 	l.mu.Lock()
 	for _, w := range l.waiters { // first come, first served: the late ones are in front
-		if time.Since(w.since) < l.pool.o.Window {
+		if time.Since(w.since) < l.pool.times.Load().Window {
 			break
 		}
 		late = append(late, w.Waiter)

@@ -133,7 +133,7 @@ func (p *Pool) GiveUp() {
 // to see that time has passed.
 func (p *Pool) Alive(now time.Time) {
 	for _, l := range p.links() {
-		limit := p.o.Stall
+		limit := p.times.Load().Stall
 		if l.pinned {
 			limit = 0
 		}

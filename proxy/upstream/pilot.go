@@ -19,7 +19,7 @@ type Pilot struct {
 // NewPilot connects to the master at addr as id. ctx bounds that. The errors are
 // Dial's. The caller closes the Pilot.
 func (p *Pool) NewPilot(ctx context.Context, addr string, generation uint64, id Identity) (*Pilot, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, p.times.Load().Timeout)
 	defer cancel()
 	g, err := greetAt(ctx, p.o.Dial, addr, id.handshake(false))
 	if err != nil {

@@ -66,10 +66,11 @@ type slot struct {
 // methods may be called concurrently, but those that move the gate (Close, Open,
 // Retire, GiveUp) and Alive only by one goroutine, the conductor.
 type Pool struct {
-	o    Options
-	ctx  context.Context
-	stop context.CancelFunc
-	gate atomic.Pointer[Gate]
+	o     Options
+	times atomic.Pointer[Times]
+	ctx   context.Context
+	stop  context.CancelFunc
+	gate  atomic.Pointer[Gate]
 	// Each holds a token for every dial under way. Shared connections are few and many wait
 	// for each: they do not queue behind thousands of pinned ones.
 	dials, pinnedDials chan struct{}
@@ -105,10 +106,17 @@ func NewPool(o Options) *Pool {
 		shared: make(map[slot]*Link), pinned: make(map[*Link]struct{}),
 		idle: make(map[Identity][]*Link), filled: make(map[Identity]struct{}), known: make(map[Identity]struct{}),
 	}
+	p.SetTimes(Times{Timeout: o.Timeout, Window: o.Window, Stall: o.Stall})
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.gate.Store(p.newGate(Gate{}))
 	return p
 }
+
+// Times are those of the Options that a Pool takes anew while it runs.
+type Times struct{ Timeout, Window, Stall time.Duration }
+
+// SetTimes replaces what Options said. What waits already is judged by the new ones.
+func (p *Pool) SetTimes(t Times) { p.times.Store(&t) }
 
 // Gate returns where commands go now.
 func (p *Pool) Gate() *Gate { return p.gate.Load() }
@@ -302,7 +310,7 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	case <-gate.ctx.Done():
 		return greeted{}, gate.ctx.Err()
 	}
-	ctx, cancel := context.WithTimeout(gate.ctx, p.o.Timeout)
+	ctx, cancel := context.WithTimeout(gate.ctx, p.times.Load().Timeout)
 	defer cancel()
 	g, err := greetAt(ctx, p.o.Dial, gate.Addr, id.handshake(pinned))
 	if err == nil {
@@ -344,7 +352,7 @@ func (p *Pool) Look(ctx context.Context) error {
 	if !gate.Open {
 		return ErrNotSent
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, p.times.Load().Timeout)
 	defer cancel()
 	g, err := greetAt(ctx, p.o.Dial, gate.Addr, Identity{}.handshake(false))
 	if err != nil {

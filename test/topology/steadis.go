@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -126,6 +127,41 @@ func (s *Steadis) Restart(ctx context.Context) error {
 	}
 	return s.start(ctx)
 }
+
+// TakeOver starts steadis once more while it runs, with --handover among its arguments,
+// and returns once the former process has ended, which it must with code 0, in favour of
+// the new one. If it does not, the new one is ended and the former one stays.
+func (s *Steadis) TakeOver(ctx context.Context) error {
+	former, o := s.process(), s.options
+	next, err := startProcess(o.Host, o.Binary, s.args, append(cleanEnviron(), o.Env...), o.Dir, s.log)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-former.done:
+	case <-next.done:
+		return fmt.Errorf("the new steadis has ended with code %d:\n%s", next.cmd.ProcessState.ExitCode(), s.LogTail())
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), next.kill())
+	}
+	s.mu.Lock()
+	s.proc = next
+	s.mu.Unlock()
+	if code := former.cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("the former steadis has ended with code %d:\n%s", code, s.LogTail())
+	}
+	return nil
+}
+
+// Beside starts steadis once more while it runs, with args behind the others. Kill ends it.
+func (s *Steadis) Beside(args ...string) (*Program, error) {
+	o := s.options
+	p, err := startProcess(o.Host, o.Binary, append(slices.Clone(s.args), args...), append(cleanEnviron(), o.Env...), o.Dir, s.log)
+	return &Program{proc: p, log: s.log}, err
+}
+
+// Signal sends a signal to a child process.
+func (s *Steadis) Signal(sig syscall.Signal) error { return s.process().signal(sig) }
 
 func (s *Steadis) process() *process {
 	s.mu.Lock()
