@@ -90,7 +90,7 @@ func TestAdmit(t *testing.T) {
 	for _, socket := range sockets.clients {
 		opened = append(opened, socket.Listener)
 	}
-	admitted, err := l.admit(c, zap.NewNop(), nil, nil, opened)
+	admitted, err := l.admit(c, zap.NewNop(), nil, nil, opened, sockets.secured())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,9 @@ func TestTwoReplaceOneStaleSocket(t *testing.T) {
 		if _, err := net.Dial("unix", path); err != nil {
 			t.Errorf("the one who has got it does not get clients: %v", err)
 		}
-		closeListeners(open)
+		for _, listener := range open {
+			listener.Close()
+		}
 	}
 }
 
