@@ -91,11 +91,13 @@ func (s *stage) crash(ctx context.Context, t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	browser.Run(t, s.ctx, chromedp.Evaluate[bool](`(states.length = 0, told.length = 0, true)`)) // the former failover's
 	if err := master.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	// The page asks each second, and Sentinel waits as long before it does anything.
 	s.await(t, "state Holding", `states.includes("Holding")`)
+	browser.Keep(t, "live-holding.png", browser.Run(t, s.ctx, chromedp.CaptureScreenshot()))
 	if told := s.told(t); !strings.HasPrefix(told, "Holding. ") {
 		t.Errorf("a screen reader was told %q", told)
 	}
@@ -126,9 +128,8 @@ func (s *stage) failover(t *testing.T, trigger func(context.Context, *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.text(t, "#sentence"); !strings.Contains(got, after.Addr()) {
-		t.Errorf("the master is %s, the page says %q", after.Addr(), got)
-	}
+	// Where processes starve there may be another hold meanwhile.
+	s.await(t, "new master", `document.getElementById("sentence").textContent.includes("Commands go to `+after.Addr()+`")`)
 }
 
 // checkTimeline reads the newest change of master, which was a crash.
@@ -170,7 +171,7 @@ func (s *stage) checkLooks(t *testing.T) {
 	if len(backgrounds) != 2 {
 		t.Errorf("light and dark have one background: %v", backgrounds)
 	}
-	browser.Resize(t, s.ctx, 1200, 1180)
+	browser.Resize(t, s.ctx, 1200, 1600)
 	browser.Prefer(t, s.ctx, "light")
 	s.await(t, "drawing of that size", `(document.activeElement?.blur(), scrollTo(0, 0), document.querySelector(".drawing.wide"))`)
 	browser.Keep(t, "live-page.png", browser.Small(t, browser.Run(t, s.ctx, chromedp.CaptureScreenshot())))

@@ -60,7 +60,7 @@ function places(narrow, sentinels, replicas) {
   const top = 8 + sentinelRows * (boxHeight + 12) + 60, tall = Math.max(1, replicas) * (boxHeight + 14) - 14, y = top + (tall - boxHeight) / 2;
   p.clients = { x: 8, y, w: 170 };
   p.proxy = { x: 308, y, w: 190 };
-  p.master = { x: 632, y, w: 190 };
+  p.master = { x: 644, y, w: 190 };
   for (let i = 0; i < replicas; i++) p.replicas.push({ x: 922, y: top + i * (boxHeight + 14), w: 190 });
   return { ...p, width, height: top + tall + 12 };
 }

@@ -54,7 +54,7 @@ export function figuresOf(status, now) {
     ["Commands", `${number(s.commands_per_second)}/s`, `in ${bytes(s.bytes_in_per_second)}/s, out ${bytes(s.bytes_out_per_second)}/s`],
     ["Latency, median", s.p50_us ? micros(s.p50_us) : "–", s.p50_us ? `99 %: ${micros(s.p99_us)}, longest ${micros(s.max_us)}` : "nothing answered in the last second"],
     ["Held now", number(p.hold.waiting), `${bytes(p.hold.waiting_bytes)}; ${(100 * share).toFixed(share < 0.1 ? 1 : 0)} % of what may wait`, share > 0.8],
-    ["Clients", number(p.clients), `${number(p.upstream.in_flight)} commands in flight over ${plural(p.upstream.shared + p.upstream.private, "connection")}`],
+    ["Clients", number(p.clients), `${plural(p.upstream.in_flight, "command")} in flight over ${plural(p.upstream.shared + p.upstream.private, "connection")}`],
     status.sentinel.configured
       ? ["Sentinels", `${up} of ${status.sentinel.configured}`, `${status.sentinel.majority} must agree`, up < status.sentinel.majority]
       : ["Sentinels", "none", "the master is found by its address"],
