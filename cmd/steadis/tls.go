@@ -70,12 +70,6 @@ func (l *legs) Replace(c *config.Config) error {
 	return all
 }
 
-// Reload reads all files again. A leg whose files cannot be used stays as it was, and is
-// in the error.
-func (l *legs) Reload() error {
-	return errors.Join(l.clients.Reload(), l.upstream.Reload(), l.sentinel.Reload())
-}
-
 // Run looks at the files of all legs now and then, until ctx ends.
 func (l *legs) Run(ctx context.Context) error {
 	return certs.Watch(ctx, l.clients, l.upstream, l.sentinel)

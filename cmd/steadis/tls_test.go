@@ -45,7 +45,7 @@ func TestLegsReload(t *testing.T) {
 		t.Error("legs without TLS have some")
 	}
 	next := issue()
-	if err := l.Reload(); err != nil || l.clients.Config().Certificates[0].Leaf.SerialNumber.Cmp(next.Serial) != 0 {
+	if err := l.Replace(c); err != nil || l.clients.Config().Certificates[0].Leaf.SerialNumber.Cmp(next.Serial) != 0 {
 		t.Errorf("the new certificate is not shown: %v", err)
 	}
 	with := *c

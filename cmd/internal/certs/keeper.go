@@ -76,27 +76,20 @@ func (k *Keeper) Replace(source Source) error {
 	return nil
 }
 
-// Reload reads the files now, whether they have changed or not.
-func (k *Keeper) Reload() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.read(digest(k.source.Files))
-}
-
 // Look reads the files if they have changed since they were last tried.
 func (k *Keeper) Look() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if seen := digest(k.source.Files); seen != k.seen {
-		_ = k.read(seen) // it is in the log, and the former configuration stays
+		k.read(seen)
 	}
 }
 
 // read tries the files, which held seen a moment ago: if they have changed since, the next
-// Look sees that. k.mu must be held.
-func (k *Keeper) read(seen [sha256.Size]byte) error {
+// Look sees that. If they cannot be used, the former configuration stays. k.mu must be held.
+func (k *Keeper) read(seen [sha256.Size]byte) {
 	if k.source.Read == nil {
-		return nil
+		return
 	}
 	k.seen = seen
 	made, err := k.source.Read()
@@ -104,12 +97,11 @@ func (k *Keeper) read(seen [sha256.Size]byte) error {
 		k.broken.Store(true)
 		k.log.Warn("TLS files have changed and cannot be used; the former ones stay until they can",
 			zap.String("leg", k.leg), zap.Error(err))
-		return fmt.Errorf("TLS of %s: %w", k.leg, err)
+		return
 	}
 	k.broken.Store(false)
 	k.current.Store(made)
 	k.log.Info("TLS files were read again; new connections use them", append([]zap.Field{zap.String("leg", k.leg)}, about(made)...)...)
-	return nil
 }
 
 // about describes steadis' own certificate, if it has one.
