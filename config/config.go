@@ -43,6 +43,10 @@ type Config struct {
 	// ProxyProtocol lists whose connections begin with a header of the PROXY protocol:
 	// addresses, networks, ProxyProtocolUnix or ProxyProtocolAll.
 	ProxyProtocol []string `key:"proxy_protocol"`
+	// ListenReplicas lists where clients that only read are accepted, as Listen.
+	ListenReplicas []string `key:"listen_replicas"`
+	// Replicas says which replicas they read from.
+	Replicas Replicas `key:"replicas"`
 	// Admin is the admin HTTP server's host:port. Empty: no admin server.
 	Admin string `key:"admin"`
 	// AdminPprof serves profiles of the process on the admin server.

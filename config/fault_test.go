@@ -16,7 +16,8 @@ var faultTests = []struct {
 	// unknown names
 	{given{file: "master: m\n\nhodl: 30s\n"}, "unknown key 'hodl' in steadis.yaml, line 3; did you mean 'hold'?"},
 	{given{file: "limits:\n  client: 5\n"}, "unknown key 'limits.client' in steadis.yaml, line 2; did you mean 'limits.clients'?"},
-	{given{file: "replicas: 1\n"}, "unknown key 'replicas' in steadis.yaml, line 1; did you mean 'durable.replicas'?"},
+	{given{file: "replicas: 1\n"}, "replicas (steadis.yaml, line 1) is a section; put its keys below it, indented"},
+	{given{file: "reads: any\n"}, "unknown key 'reads' in steadis.yaml, line 1; did you mean 'durable.reads'?"},
 	{given{file: "upstream:\n  level: info\n"}, "unknown key 'upstream.level' in steadis.yaml, line 2; did you mean 'log.level'?"},
 	{given{file: "in-doubt: close\n"}, "did you mean 'in_doubt'?"},
 	{given{file: "Master: m\n"}, "unknown key 'Master' in steadis.yaml, line 1; did you mean 'master'?"},
@@ -181,6 +182,14 @@ var faultTests = []struct {
 	{given{args: []string{"--probe-timeout", "0"}}, "probe.timeout '0s' (--probe-timeout) must be more than 0"},
 	{given{need: true, args: []string{"--discovery", "static"}}, "address is not set, which discovery 'static' needs; give it, for example --address 127.0.0.1:6380, or STEADIS_ADDRESS"},
 	{given{need: true, env: []string{"STEADIS_DISCOVERY=dns"}}, "for example --address master.example.cache.amazonaws.com:6379"},
+	// the read-only address
+	{given{args: []string{"--listen-replicas", "127.0.0.1:6379"}}, "listen_replicas '127.0.0.1:6379' (--listen-replicas) takes the same place as '127.0.0.1:6379'"},
+	{given{args: []string{"--listen-replicas", "6380"}}, "listen_replicas '6380' (--listen-replicas) has no port"},
+	{given{args: []string{"--listen-replicas", ":9380"}}, "admin '127.0.0.1:9380' takes the same port as listen ':9380'"},
+	{given{args: []string{"--listen-replicas", ":26379", "--sentinel", "127.0.0.1:26379"}}, "sentinel '127.0.0.1:26379' (--sentinel) is steadis itself, which listens on ':26379'"},
+	{given{args: []string{"--replicas-fallback", "mater"}}, "replicas.fallback 'mater' (--replicas-fallback) is not one of none, master; did you mean 'master'?"},
+	{given{args: []string{"--replicas-max-lag", "2s"}}, "replicas.max_lag '2s' (--replicas-max-lag) is not more than twice probe.poll (1s), and lag is not known any better"},
+	{given{args: []string{"--listen-replicas", ":6380", "--durable-replicas", "1"}}, "listen_replicas ':6380' (--listen-replicas) shows what a replica has, confirmed or not"},
 	// missing
 	{given{need: true, args: []string{"--master", "m"}}, "sentinel is not set; name your Sentinels: --sentinel 10.0.0.1:26379,"},
 	{given{need: true, args: []string{"--sentinel", "a:1"}}, "master is not set; give the name of your master in Sentinel's configuration: --master mymaster, or STEADIS_MASTER"},

@@ -90,7 +90,8 @@ func TestDefaultFileMatchesConfig(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	want := Config{
 		Discovery: DiscoverySentinel, Address: []string{}, DNS: DNS{Servers: []string{}},
-		Probe:    Probe{Poll: time.Second, PollHolding: 100 * time.Millisecond, Timeout: 500 * time.Millisecond},
+		Probe:          Probe{Poll: time.Second, PollHolding: 100 * time.Millisecond, Timeout: 500 * time.Millisecond},
+		ListenReplicas: []string{}, Replicas: Replicas{MaxLag: 10 * time.Second, Fallback: FallbackNone},
 		Sentinel: []string{}, Listen: []string{"127.0.0.1:6379"}, Admin: "127.0.0.1:9380",
 		Hold: 30 * time.Second, HoldMaxCommands: 100000, HoldMaxBytes: 256 << 20, InDoubt: InDoubtClose,
 		WithoutMajority: MinorityServe, Durable: Durable{Timeout: 10 * time.Second, Reads: ReadsConfirmed},
@@ -114,6 +115,7 @@ func TestDefaults(t *testing.T) {
 func TestEveryKeyInEveryLayer(t *testing.T) {
 	values := map[string][3]string{ // file, variable, flag
 		"discovery": {"dns", "sentinel", "static"}, "address": {"f:1", "e:1", "a:1"}, "dns.servers": {"f:1", "e:1", "a:1"},
+		"listen_replicas": {"f:1", "e:1", "a:1"}, "replicas.max_lag": {"3s", "4s", "5s"}, "replicas.fallback": {"master", "none", "master"},
 		"sentinel": {"f:1", "e:1", "a:1"}, "master": {"f", "e", "a"}, "listen": {"f:1", "e:1", "a:1"},
 		"admin": {"127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"}, "in_doubt": {"error", "retry", "error"},
 		"fence": {"true", "true", "true"}, "admin_pprof": {"true", "true", "true"}, "without_majority": {"hold", "serve", "hold"},

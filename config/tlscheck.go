@@ -43,8 +43,9 @@ func (v *validation) both(section, certFile, keyFile string) {
 
 // listensTLS gives the first address to listen on that asks for TLS, or "".
 func (c *Config) listensTLS() string {
-	if i := slices.IndexFunc(c.Listen, ListensTLS); i >= 0 {
-		return c.Listen[i]
+	all := c.Listeners()
+	if i := slices.IndexFunc(all, ListensTLS); i >= 0 {
+		return all[i]
 	}
 	return ""
 }

@@ -146,14 +146,14 @@ func (v *validation) protect(c *Config) {
 	if c.Auth != AuthStatic || !adds || !c.Protected {
 		return
 	}
-	for _, entry := range c.Listen {
+	for i, entry := range c.Listeners() {
 		parsed, err := parseListen(entry)
 		network, _ := SplitListen(entry)
 		certified := ListensTLS(entry) && c.TLS.ClientCAFile != "" && c.TLS.ClientAuth == ClientAuthRequired
 		if err != nil || network == "unix" || certified || parsed.loopback() {
 			continue
 		}
-		v.against("users_file", "listen", entry, "is open to other machines, whose clients would get the rights of upstream.password without a password (auth static): "+
+		v.against("users_file", c.listenKey(i), entry, "is open to other machines, whose clients would get the rights of upstream.password without a password (auth static): "+
 			"give every user in users a hash, or demand certificates on a tls:// listener (tls.client_ca_file), or listen on 127.0.0.1 or unix:/path, or set protected to false if your network keeps strangers out")
 	}
 }

@@ -25,6 +25,7 @@ func (c *Config) validate() *validation {
 	v := &validation{choices: map[string][]string{}}
 	v.deployment(c)
 	v.discovery(c)
+	v.replicas(c)
 	v.listeners(c)
 	v.unixMode(c)
 	v.tls(c)
@@ -136,17 +137,18 @@ func (v *validation) listeners(c *Config) {
 		v.add("listen", "", "is empty, so no client could connect; write for example 127.0.0.1:6379")
 	}
 	var taken []string
-	for _, entry := range c.Listen {
+	for i, entry := range c.Listeners() {
+		key := c.listenKey(i)
 		parsed, err := parseListen(entry)
 		if err != nil {
-			v.add("listen", entry, err.Error())
+			v.add(key, entry, err.Error())
 			continue
 		}
 		for _, other := range taken {
 			earlier, _ := parseListen(other) // it is in taken because it could be parsed
 			sameSocket := entry == other && parsed == (address{})
 			if sameSocket || parsed.collides(earlier) {
-				v.add("listen", entry, fmt.Sprintf("takes the same place as '%s'; remove one of the two", other))
+				v.add(key, entry, fmt.Sprintf("takes the same place as '%s'; remove one of the two", other))
 				break
 			}
 		}
@@ -199,7 +201,7 @@ func (v *validation) handover(c *Config) {
 
 // loops finds addresses by which steadis would connect to itself.
 func (v *validation) loops(c *Config) {
-	for _, entry := range c.Listen {
+	for _, entry := range c.Listeners() {
 		here, err := parseListen(entry)
 		if err != nil || here.port == 0 {
 			continue

@@ -106,6 +106,9 @@ func (s *Session) advance(r *request) bool {
 	if r.role != roleGroup && r.role != roleAdopt && r.role != roleSubscribe {
 		r.role = roleCommand // it may have been picked for a state that is over since
 	}
+	if s.server.mayNotWrite(s, r.info) && command.Arity(r.info, len(r.args)) {
+		return s.local(r, []byte(errReadOnly))
+	}
 	switch r.info.Class {
 	case command.Session:
 		return s.advanceSession(r)

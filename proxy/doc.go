@@ -62,6 +62,12 @@
 // What steadis answers itself stands in errors.go and clients.go, and even then the
 // master gets the command where it does no harm, so that its ACL and its figures hold.
 //
+// # Readers
+//
+// With Options.Reader the node is a replica: it need not be a master, READONLY is an
+// answer, and writes are refused here (readonly.go). Package reader runs one such Server
+// for each replica.
+//
 // # What it must not know
 //
 // Sentinels: this package imports sentinel/topology and nothing else of that side.

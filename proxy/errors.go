@@ -43,8 +43,11 @@ const (
 	messageInvalidateAll = "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n$-1\r\n"
 
 	// Redis' own texts (7.0: networking.c, db.c, multi.c), for what is decided here.
-	errNoAuth      = "-NOAUTH Authentication required.\r\n"
-	errExecNoAuth  = "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n"
+	errNoAuth     = "-NOAUTH Authentication required.\r\n"
+	errExecNoAuth = "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n"
+	errReadOnly   = "-READONLY You can't write against a read only replica.\r\n"
+	// TooMany is what a client gets for which there is no room; its connection is closed then.
+	TooMany        = errMaxClients
 	errMaxClients  = "-ERR max number of clients reached\r\n"
 	errNotInteger  = "-ERR value is not an integer or out of range\r\n"
 	errIntRange    = "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"
@@ -77,22 +80,22 @@ func errUnconfirmed(d Durable, why string) []byte {
 }
 
 // errOutage is the reply once the hold time is over and there is still no master.
-func errOutage(master string, o hold.Outage, now time.Time) []byte {
+func errOutage(wanted string, o hold.Outage, now time.Time) []byte {
 	if o.Since.IsZero() {
 		// There is a master, but one connection to it could not be made for the whole
 		// hold time.
-		return fmt.Appendf(nil, "-LOADING steadis: no connection to the master of '%s' could be made; the command was not run; "+
-			"try again later\r\n", master)
+		return fmt.Appendf(nil, "-LOADING steadis: no connection to the %s could be made; the command was not run; "+
+			"try again later\r\n", wanted)
 	}
 	since := max(now.Sub(o.Since), 0)
-	return fmt.Appendf(nil, "-LOADING steadis: no master for '%s' since %d s (%s); the command was not run; try again later\r\n",
-		master, int(since.Seconds()), plain(o.Reason))
+	return fmt.Appendf(nil, "-LOADING steadis: no %s since %d s (%s); the command was not run; try again later\r\n",
+		wanted, int(since.Seconds()), plain(o.Reason))
 }
 
 // errFull is the reply when no more commands may wait for a master.
-func errFull(master string, l hold.Limits) []byte {
-	return fmt.Appendf(nil, "-LOADING steadis: no master for '%s' now, and as many commands wait for one as hold_max_commands "+
-		"(%d) and hold_max_bytes (%d) allow; the command was not run; try again later\r\n", master, l.Commands, l.Bytes)
+func errFull(wanted string, l hold.Limits) []byte {
+	return fmt.Appendf(nil, "-LOADING steadis: no %s now, and as many commands wait for one as hold_max_commands "+
+		"(%d) and hold_max_bytes (%d) allow; the command was not run; try again later\r\n", wanted, l.Commands, l.Bytes)
 }
 
 // errRefused answers a command that would harm the deployment, or that the operator

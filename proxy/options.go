@@ -58,6 +58,14 @@ type Options struct {
 	InDoubt         InDoubt
 	Durable         Durable
 
+	// Reader makes the Server one of replicas: the node that Board shows need not be a master,
+	// commands that write are refused as a replica refuses them, and READONLY is an answer
+	// like any other. With Standin that node may be the master itself, so that scripts that
+	// might write are refused too.
+	Reader, Standin bool
+	// Shared is what other Servers use up with this one; nil: it has the limits alone.
+	Shared *Shared
+
 	// Users are who clients may be, whose commands all run as the user of Upstream; nil:
 	// clients are Redis' users, and the master judges their passwords.
 	Users *Users
@@ -124,17 +132,25 @@ func (o Options) orDefaults() Options {
 	fill(&o.Upstream.Subscribers, defaultSubscribers)
 	fill(&o.Upstream.DialTimeout, time.Second)
 	fill(&o.Upstream.Heartbeat, time.Second)
-	fill(&o.Limits.Clients, 10_000)
+	fill(&o.Limits.Clients, defaultClients)
 	fill(&o.Limits.Pipeline, 10_000)
 	fill(&o.Limits.Output, 64<<20)
-	fill(&o.Limits.QueryMemory, 256<<20)
+	fill(&o.Limits.QueryMemory, defaultQueryMemory)
 	fill(&o.Limits.Bulk, 512<<20)
 	fill(&o.Limits.Memory, 1<<30)
+	if o.Shared == nil {
+		o.Shared = NewShared(o.Limits)
+	}
 	if o.Limits.PubSubOutput == 0 {
 		o.Limits.PubSubOutput = o.Limits.Output
 	}
 	return o
 }
+
+const (
+	defaultClients     = 10_000
+	defaultQueryMemory = 256 << 20
+)
 
 func fill[T int | int64 | time.Duration](v *T, def T) {
 	if *v == 0 {

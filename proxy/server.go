@@ -88,9 +88,9 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("proxy: Options.Board is required")
 	}
 	o = o.orDefaults()
-	set := newInForce(o.settings(), o.MasterName)
+	set := newInForce(o.settings(), o.wanted())
 	s := &Server{
-		o: o, hold: hold.New(set.holdLimits()), budget: newBudget(o.Limits), memory: newMemory(o.Limits.Memory),
+		o: o, hold: hold.New(set.holdLimits()), budget: o.Shared.budget, memory: newMemory(o.Limits.Memory),
 		wrongPass: seldom{log: o.Log}, quarrel: seldom{log: o.Log}, unread: seldom{log: o.Log},
 		http: seldom{log: o.Log}, full: seldom{log: o.Log}, noAccept: seldom{log: o.Log},
 
@@ -112,7 +112,7 @@ func New(o Options) (*Server, error) {
 		Dial: o.Dial, Timeout: o.Upstream.DialTimeout, Window: o.Hold,
 		Connections: o.Upstream.Connections, Stall: o.Hold, Trouble: s.trouble,
 		Durable: o.Durable.upstream(), Confirmed: s.confirmed, Deleted: s.userDeleted,
-		Dials: o.Upstream.Dials, DialRate: o.Upstream.DialRate,
+		Dials: o.Upstream.Dials, DialRate: o.Upstream.DialRate, Replicas: o.Reader,
 	})
 	s.hubs = fanout.NewHubs(s.pool, fanout.Options{})
 	s.metrics = newMetrics(s)
@@ -366,5 +366,5 @@ func (s *Server) trouble(generation uint64, err error) {
 
 // outageReply is the error for commands that will not be waited for.
 func (s *Server) outageReply() []byte {
-	return errOutage(s.o.MasterName, s.hold.Outage(), s.now())
+	return errOutage(s.o.wanted(), s.hold.Outage(), s.now())
 }

@@ -33,6 +33,9 @@ const streamFrom = upstream.LargeReply
 // nothing here has to look at it.
 func (s *Server) streams(args [][]byte) bool {
 	info := s.table.Load().Lookup(args)
+	if s.writesElsewhere(info) {
+		return false // it is refused, and its argument with it
+	}
 	if info.Class != command.Read && info.Class != command.Write || info.NoData || info.Cursor > 0 {
 		return false
 	}

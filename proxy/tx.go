@@ -120,7 +120,7 @@ func (s *Session) gather(multi *request) bool {
 		if r.info.Verb == command.Exec && len(r.args) == 1 && r.mute == multi.mute {
 			break
 		}
-		if r.state != unsent || r.role != roleCommand || r.mute != multi.mute || !plainInMulti(r.info) {
+		if r.state != unsent || r.role != roleCommand || r.mute != multi.mute || !plainInMulti(r.info) || s.server.mayNotWrite(s, r.info) {
 			return false
 		}
 	}
@@ -184,6 +184,12 @@ func (s *Session) advanceQueued(r *request) bool {
 		}
 		t.dirty = true
 		return s.local(r, errRefused(r.info))
+	case s.server.mayNotWrite(s, r.info):
+		if !s.first(r) {
+			return false
+		}
+		t.dirty = true
+		return s.local(r, []byte(errReadOnly))
 	case notInMulti(r, s):
 		if !s.first(r) {
 			return false

@@ -81,7 +81,7 @@ func check(ctx context.Context, c *config.Loaded) checkReport {
 	if err := report.look(ctx, &c.Config); err != nil {
 		report.Problem = err.Error()
 	}
-	for _, entry := range c.Listen {
+	for _, entry := range c.Listeners() {
 		report.Here = append(report.Here, checkListen(ctx, "listen", entry, c.Admin))
 	}
 	if c.Admin != "" {

@@ -101,7 +101,7 @@ func TestReloads(t *testing.T) {
 func TestEveryKeyIsReloadableOrSaidNotToBe(t *testing.T) {
 	needRestart := []string{"master", "listen", "admin", "admin_pprof", "durable.replicas", "durable.timeout", "durable.reads",
 		"upstream.connections", "upstream.dials", "upstream.dial_rate", "handover", "threads", "log.format", "discovery", "address", "dns.servers",
-		"probe.poll", "probe.poll_holding", "probe.timeout", "unix_mode", "proxy_protocol", "auth", "protected"}
+		"probe.poll", "probe.poll_holding", "probe.timeout", "unix_mode", "proxy_protocol", "auth", "protected", "listen_replicas", "replicas.max_lag", "replicas.fallback"}
 	r := &reloads{}
 	r.addLog(zap.NewAtomicLevel())
 	r.addTokens()

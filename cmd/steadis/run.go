@@ -15,6 +15,8 @@ import (
 	"steadis/proxy"
 	"steadis/proxy/admin"
 	"steadis/proxy/command"
+	"steadis/proxy/reader"
+	"steadis/sentinel/replicas"
 	"steadis/sentinel/topology"
 )
 
@@ -29,12 +31,16 @@ type status struct {
 	found
 	// Failovers are the last times in which commands were held, newest first, at most 50.
 	Failovers []topology.Failover `json:"failovers"`
+	// Replicas and Reader are about listen_replicas; absent without it.
+	Replicas []replicas.Status `json:"replicas,omitempty"`
+	Reader   *reader.Status    `json:"reader,omitempty"`
 }
 
 // statusOf is what /api/status shows of both sides.
-func statusOf(started time.Time, server *proxy.Server, finder finder) status {
+func statusOf(started time.Time, server *proxy.Server, finder finder, readers *readers) status {
 	s := status{Version: ourVersion(), Started: started, Proxy: server.Status(), found: finder.status()}
 	s.Failovers = topology.Failovers(s.switches(), server.Outages())
+	readers.show(&s)
 	return s
 }
 
@@ -63,6 +69,10 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, sockets *socket
 	if err != nil {
 		return err
 	}
+	readers, err := newReaders(c, tls, log, registry, board, options)
+	if err != nil {
+		return err
+	}
 	reloads := newReloads(c, p.load, log.Named("reload"), registry)
 	reloads.addLog(p.level)
 	reloads.addTokens()
@@ -72,7 +82,7 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, sockets *socket
 	started := time.Now()
 	pages, err := admin.New(admin.Options{
 		Ready:    server.Ready,
-		Status:   func() any { return statusOf(started, server, finder) },
+		Status:   func() any { return statusOf(started, server, finder, readers) },
 		History:  func(after int64) any { return server.History(after) },
 		Actions:  map[string]admin.Action{"switchover": switchover(reloads.current, server, finder), "reload": reloads.action},
 		Token:    func() string { return reloads.current().RevealAdminToken() },
@@ -110,14 +120,63 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, sockets *socket
 	}
 	parts.run("reload", func(ctx context.Context) error { return reloads.listen(ctx, p.hangup) })
 	parts.run("handover", change.run)
-	err = server.Serve(serving, append(admitted, watchdog(parts, log)...)...)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("proxy: %w", err)
-	} else {
-		err = nil
-	}
+	readers.support(parts)
+	clients := append(admitted[:sockets.masters:sockets.masters], watchdog(parts, log)...)
+	err, readersErr := serveBoth(serving, server, clients, readers.server(), admitted[sockets.masters:])
 	change.ended()
-	return errors.Join(err, parts.end())
+	return errors.Join(unlessEnded("proxy", err), unlessEnded("reader", readersErr), parts.end())
+}
+
+// unlessEnded names the error of a part that was not merely told to end.
+func unlessEnded(part string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", part, err)
+}
+
+// readers is the read-only address; nil without listen_replicas.
+type readers struct {
+	*reader.Reader
+	watcher *replicas.Watcher
+}
+
+// newReaders makes them. Each lane is like the proxy that options describe.
+func newReaders(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer, board *topology.Board, options proxy.Options) (*readers, error) {
+	if len(c.ListenReplicas) == 0 {
+		return nil, nil
+	}
+	fit := topology.NewReplicaBoard()
+	watcher, err := replicaWatcher(c, tls, log, registry, board, fit)
+	if err != nil {
+		return nil, err
+	}
+	r, err := reader.New(reader.Options{
+		Board: fit, Server: options, Standin: c.Replicas.Fallback == config.FallbackMaster,
+		Clients: c.Limits.Clients, Log: log.Named("reader"), Registry: registry,
+	})
+	return &readers{r, watcher}, err
+}
+
+// server is what serves the read-only address; nil if there is none.
+func (r *readers) server() server {
+	if r == nil {
+		return nil
+	}
+	return r.Reader
+}
+
+func (r *readers) support(parts *support) {
+	if r != nil {
+		parts.run("replicas", r.watcher.Run)
+	}
+}
+
+func (r *readers) show(st *status) {
+	if r != nil {
+		lanes := r.Reader.Status()
+		st.Replicas, st.Reader = r.watcher.Status(), &lanes
+	}
 }
 
 // switchover is the action behind POST /api/switchover. Of the time for which commands may

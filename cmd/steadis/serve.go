@@ -90,7 +90,8 @@ func announce(c *config.Loaded, log *zap.Logger, sockets *sockets) {
 	}
 	fields := []zap.Field{
 		zap.String("version", ourVersion()),
-		zap.Strings("listen", listen),
+		zap.Strings("listen", listen[:sockets.masters]),
+		zap.Strings("listen_replicas", listen[sockets.masters:]),
 		zap.String("discovery", c.Discovery),
 		zap.Strings("sentinel", c.Sentinel),
 		zap.String("master", c.Name()),

@@ -22,6 +22,8 @@ import (
 // handed over by the process that ran before, or opened by the service manager.
 type sockets struct {
 	clients []handover.Socket
+	// masters says how many of clients are for the master; the ones behind are for replicas.
+	masters int
 	admin   *handover.Socket // nil: none
 	// kept is what the service manager has kept of the process that ran before.
 	kept kept
@@ -32,7 +34,8 @@ type sockets struct {
 // The names of sockets. Those that the service manager opened stand for what is
 // configured, so they are asked for by what they are and not by where.
 const (
-	namedClients   = "listen:"    // and the entry of config.Listen
+	namedClients   = "listen:" // and the entry of config.Listen
+	namedReaders   = "listen_replicas:"
 	namedAdmin     = "admin:"     // and config.Admin
 	namedActivated = "activated:" // and the manager's name, and a number
 	// adminName is the manager's name (FileDescriptorName=) of the admin server's socket.
@@ -76,6 +79,15 @@ func (s *sockets) open(ctx context.Context, c *config.Config) error {
 			}
 			s.clients = append(s.clients, socket)
 		}
+	}
+	s.masters = len(s.clients)
+	for _, entry := range c.ListenReplicas {
+		mode, _ := c.UnixFileMode() // as above
+		socket, err := s.socket(ctx, namedReaders+entry, entry, mode)
+		if err != nil {
+			return err
+		}
+		s.clients = append(s.clients, socket)
 	}
 	if s.admin == nil && c.Admin != "" {
 		socket, err := s.socket(ctx, namedAdmin+c.Admin, c.Admin, 0)
@@ -162,6 +174,9 @@ func (s *sockets) secured() []bool {
 	secured := make([]bool, len(s.clients))
 	for i, socket := range s.clients {
 		entry, ours := strings.CutPrefix(socket.Name, namedClients)
+		if i >= s.masters {
+			entry, ours = strings.CutPrefix(socket.Name, namedReaders)
+		}
 		secured[i] = ours && config.ListensTLS(entry) || strings.HasPrefix(socket.Name, namedActivated+tlsName+":")
 	}
 	return secured

@@ -56,7 +56,12 @@ func legSources(c *config.Config) [3]certs.Source {
 	if c.TLS.CertFile != "" {
 		listen = certs.Source{Files: c.TLS.Files(), Read: c.TLS.Read}
 	}
-	return [3]certs.Source{listen, dial("upstream_tls", c.UpstreamTLS), dial("sentinel_tls", c.SentinelTLS)}
+	upstream := c.UpstreamTLS
+	if c.Discovery == config.DiscoveryDNS && upstream.ServerName == "" && len(c.Address) == 1 {
+		// What is dialled is an address; what a service's certificate is for is its name.
+		upstream.ServerName, _, _ = net.SplitHostPort(c.Address[0])
+	}
+	return [3]certs.Source{listen, dial("upstream_tls", upstream), dial("sentinel_tls", c.SentinelTLS)}
 }
 
 // Replace goes over to another configuration, leg by leg: one whose files cannot be used

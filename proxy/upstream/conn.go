@@ -41,6 +41,7 @@ type Conn struct {
 	nc         net.Conn
 	origin     Origin
 	clientID   int64                    // what CLIENT ID says of it; 0 if it was not asked or may not ask
+	replica    bool                     // of a pool of replicas: see verdictOn
 	private    bool                     // of a pinned link: no other client's commands will come
 	name       string                   // Name's, of a pinned link's owner
 	push       func(frame []byte) Owner // takes frames that answer no call
@@ -108,7 +109,7 @@ const hugeCall = math.MaxInt32
 // Origin says which master a connection was made to: in whose reign.
 type Origin struct {
 	Generation uint64 // how many masters this process has followed
-	Epoch      uint64 // Sentinel's config epoch, the same for every process
+	Epoch      uint64 // topology.View.Epoch, the same for every process
 }
 
 func newConn(g greeted, origin Origin, push func([]byte) Owner, onEnd func(*Conn, error)) *Conn {

@@ -77,7 +77,7 @@ func (l *Link) standsLocked(gate *Gate) bool {
 
 func (l *Link) newConn(g greeted, gate *Gate) *Conn {
 	c := newConn(g, gate.Origin, l.push, l.connEnded)
-	c.private, c.onLeave = l.pinned, l.leave
+	c.private, c.onLeave, c.replica = l.pinned, l.leave, l.pool.o.Replicas
 	c.durable, c.publish, c.confirmed = l.pool.o.Durable, !l.pool.waitCoversAll.Load(), l.pool.o.Confirmed
 	return c
 }

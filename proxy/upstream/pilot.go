@@ -21,7 +21,7 @@ type Pilot struct {
 func (p *Pool) NewPilot(ctx context.Context, addr string, generation uint64, id Identity) (*Pilot, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.times.Load().Timeout)
 	defer cancel()
-	g, err := greetAt(ctx, p.o.Dial, addr, id.handshake(false))
+	g, err := greetAt(ctx, p.o.Dial, addr, p.handshake(id, false))
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ type Options struct {
 	// Deleted is called, from any goroutine, when the master has ended a shared connection
 	// and then refuses its identity: the user was deleted. May be nil.
 	Deleted func(Identity)
+	// Replicas says that a node need not be a master: READONLY is a reply like any other.
+	Replicas bool
 	// Trouble is called, from any goroutine, when a connection to the master of a
 	// generation could not be made or was lost. May be nil.
 	Trouble func(generation uint64, err error)
@@ -312,7 +314,7 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 	}
 	ctx, cancel := context.WithTimeout(gate.ctx, p.times.Load().Timeout)
 	defer cancel()
-	g, err := greetAt(ctx, p.o.Dial, gate.Addr, id.handshake(pinned))
+	g, err := greetAt(ctx, p.o.Dial, gate.Addr, p.handshake(id, pinned))
 	if err == nil {
 		p.dialled.Add(1)
 	}
@@ -354,7 +356,7 @@ func (p *Pool) Look(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.times.Load().Timeout)
 	defer cancel()
-	g, err := greetAt(ctx, p.o.Dial, gate.Addr, Identity{}.handshake(false))
+	g, err := greetAt(ctx, p.o.Dial, gate.Addr, p.handshake(Identity{}, false))
 	if err != nil {
 		return err
 	}

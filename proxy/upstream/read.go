@@ -245,7 +245,7 @@ func (c *Conn) match(frame []byte) (answer, []Call, error) {
 	}
 	e := c.inflight.At(0)
 	var back []Call
-	switch v := verdictOn(e.call, frame); {
+	switch v := c.verdictOn(e.call, frame); {
 	case v == demotes:
 		c.demoted = true
 		return answer{}, nil, errDemoted

@@ -118,9 +118,14 @@ func (a *Asker) try(ctx context.Context) (Said, error) {
 		return silent(net.ErrClosed), net.ErrClosed
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
-	pipe := c.Pipeline()
-	role, info := pipe.Do(ctx, "ROLE"), pipe.Do(ctx, "INFO", "replication")
-	_, _ = pipe.Exec(ctx) // each command has its own error
+	// One after the other: go-redis does not tell a pipeline of an AUTH that failed.
+	role := c.Do(ctx, "ROLE")
+	if err := role.Err(); unwelcome(err) {
+		stop()
+		a.drop(c) // it has been closed
+		return Said{Role: CannotSay, Detail: plain(err), Offset: -1}, nil
+	}
+	info := c.Do(ctx, "INFO", "replication")
 	if !stop() {
 		a.drop(c)
 		return silent(context.DeadlineExceeded), context.DeadlineExceeded
@@ -130,6 +135,11 @@ func (a *Asker) try(ctx context.Context) (Said, error) {
 		return silent(err), err
 	}
 	return read(role, info), nil
+}
+
+// unwelcome says whether an error is the node's word that our user or password is wrong.
+func unwelcome(err error) bool {
+	return starts(err, "WRONGPASS", "ERR AUTH", "ERR invalid password", "failed to authenticate: ")
 }
 
 // broken gives the error that is none of the node's own words.
@@ -175,9 +185,10 @@ func read(role, info *redis.Cmd) Said {
 func silent(err error) Said { return Said{Role: Silent, Detail: plain(err), Offset: -1} }
 
 // refused says whether an error is the node's word that we may not ask.
-func refused(err error) bool {
-	for _, prefix := range []string{"NOAUTH", "NOPERM", "WRONGPASS", "ERR unknown command", "ERR AUTH", "ERR invalid password",
-		"failed to authenticate: "} {
+func refused(err error) bool { return starts(err, "NOAUTH", "NOPERM", "ERR unknown command") }
+
+func starts(err error, prefixes ...string) bool {
+	for _, prefix := range prefixes {
 		if err != nil && strings.HasPrefix(err.Error(), prefix) {
 			return true
 		}

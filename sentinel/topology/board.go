@@ -45,7 +45,8 @@ type View struct {
 	// Master is the address to dial, host:port, after the address map. Empty
 	// while Phase is Unknown and no master was ever verified.
 	Master string
-	// Epoch is Sentinel's config-epoch that made Master the master.
+	// Epoch is Sentinel's config-epoch that made Master the master. Without Sentinels it is
+	// a number that stands for that promotion, the same for every steadis, in no order.
 	Epoch uint64
 	// Generation counts the masters that this process has followed, from 1. It
 	// grows with every change of Master or Epoch and never falls; connections
