@@ -152,7 +152,9 @@ func (p *Pool) Answered(asked time.Time) { p.answered.Store(asked.UnixNano()) }
 // question that was asked later, and Redis answers nobody before it has read what had come
 // (Redis 7.0 ae.c: replies are written before it sleeps again). Else it may lie in a socket, and
 // run when a node that is frozen wakes up.
-func (p *Pool) HasRead(sent time.Time) bool { return p.answered.Load() > sent.Add(writeDelay).UnixNano() }
+func (p *Pool) HasRead(sent time.Time) bool {
+	return p.answered.Load() > sent.Add(writeDelay).UnixNano()
+}
 
 // writeDelay is how long what was sent may wait here until it is written.
 const writeDelay = 100 * time.Millisecond
