@@ -132,7 +132,7 @@ func (s *Server) allowedMemory() int64 {
 // waits no longer than that takes at most, so that an end of the client is noticed.
 func (s *Server) awaitMemory() {
 	for range memoryWaits {
-		if s.memory.used.Load() <= s.memory.limit || s.memory.used.Load() <= s.allowedMemory() {
+		if s.memory.used.Load() <= s.memory.limit.Load() || s.memory.used.Load() <= s.allowedMemory() {
 			return
 		}
 		select {
