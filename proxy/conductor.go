@@ -402,7 +402,7 @@ func (s *Server) Ready() (bool, string) {
 	case s.ending.Load() != serving:
 		return false, "draining: this proxy is shutting down"
 	case st.Generation == 0:
-		return false, "no " + s.o.wanted() + " has been verified yet: " + s.o.Board.Load().Reason
+		return false, "no " + s.role() + " of '" + s.o.MasterName + "' has been verified yet: " + s.o.Board.Load().Reason
 	case st.Phase == "out":
 		return false, string(s.outageReply()[len("-LOADING steadis: ") : len(s.outageReply())-2])
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -80,22 +81,27 @@ func errUnconfirmed(d Durable, why string) []byte {
 }
 
 // errOutage is the reply once the hold time is over and there is still no master.
-func errOutage(wanted string, o hold.Outage, now time.Time) []byte {
+func errOutage(role, master string, o hold.Outage, now time.Time) []byte {
 	if o.Since.IsZero() {
 		// There is a master, but one connection to it could not be made for the whole
 		// hold time.
-		return fmt.Appendf(nil, "-LOADING steadis: no connection to the %s could be made; the command was not run; "+
-			"try again later\r\n", wanted)
+		return inRole(role, fmt.Appendf(nil, "-LOADING steadis: no connection to the master of '%s' could be made; the command was not run; "+
+			"try again later\r\n", master))
 	}
 	since := max(now.Sub(o.Since), 0)
-	return fmt.Appendf(nil, "-LOADING steadis: no %s since %d s (%s); the command was not run; try again later\r\n",
-		wanted, int(since.Seconds()), plain(o.Reason))
+	return inRole(role, fmt.Appendf(nil, "-LOADING steadis: no master for '%s' since %d s (%s); the command was not run; try again later\r\n",
+		master, int(since.Seconds()), plain(o.Reason)))
+}
+
+// inRole makes a text about the master one about the node that is looked for.
+func inRole(role string, text []byte) []byte {
+	return bytes.Replace(text, []byte("master"), []byte(role), 1)
 }
 
 // errFull is the reply when no more commands may wait for a master.
-func errFull(wanted string, l hold.Limits) []byte {
-	return fmt.Appendf(nil, "-LOADING steadis: no %s now, and as many commands wait for one as hold_max_commands "+
-		"(%d) and hold_max_bytes (%d) allow; the command was not run; try again later\r\n", wanted, l.Commands, l.Bytes)
+func errFull(role, master string, l hold.Limits) []byte {
+	return inRole(role, fmt.Appendf(nil, "-LOADING steadis: no master for '%s' now, and as many commands wait for one as hold_max_commands "+
+		"(%d) and hold_max_bytes (%d) allow; the command was not run; try again later\r\n", master, l.Commands, l.Bytes))
 }
 
 // errRefused answers a command that would harm the deployment, or that the operator

@@ -23,9 +23,6 @@ func (o Options) role() string {
 	return "master"
 }
 
-// wanted is what commands wait for.
-func (o Options) wanted() string { return o.role() + " for '" + o.MasterName + "'" }
-
 // mayNotWrite says whether steadis refuses a command of s because it writes. A client that
 // has yet to authenticate is told so by Redis first.
 func (s *Server) mayNotWrite(sess *Session, info *command.Info) bool {

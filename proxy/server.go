@@ -88,7 +88,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("proxy: Options.Board is required")
 	}
 	o = o.orDefaults()
-	set := newInForce(o.settings(), o.wanted())
+	set := newInForce(o.settings(), o.role(), o.MasterName)
 	s := &Server{
 		o: o, hold: hold.New(set.holdLimits()), budget: o.Shared.budget, memory: newMemory(o.Limits.Memory),
 		wrongPass: seldom{log: o.Log}, quarrel: seldom{log: o.Log}, unread: seldom{log: o.Log},
@@ -366,5 +366,5 @@ func (s *Server) trouble(generation uint64, err error) {
 
 // outageReply is the error for commands that will not be waited for.
 func (s *Server) outageReply() []byte {
-	return errOutage(s.o.wanted(), s.hold.Outage(), s.now())
+	return errOutage(s.role(), s.o.MasterName, s.hold.Outage(), s.now())
 }

@@ -40,8 +40,8 @@ type inForce struct {
 	errFull []byte // for commands that must not wait
 }
 
-func newInForce(set Settings, wanted string) *inForce {
-	return &inForce{Settings: set, errFull: errFull(wanted, set.holdLimits())}
+func newInForce(set Settings, role, master string) *inForce {
+	return &inForce{Settings: set, errFull: errFull(role, master, set.holdLimits())}
 }
 
 func (set Settings) holdLimits() hold.Limits {
@@ -62,7 +62,7 @@ func (s *Server) Prepare(o Options) (apply func(), err error) {
 // configure puts settings in force, for clients that are connected as well: each goes by
 // them from its next commands on.
 func (s *Server) configure(set Settings, policy *command.Table) {
-	s.set.Store(newInForce(set, s.o.wanted()))
+	s.set.Store(newInForce(set, s.role(), s.o.MasterName))
 	s.hold.SetLimits(set.holdLimits())
 	s.budget.SetLimit(set.Limits.QueryMemory)
 	s.memory.limit.Store(set.Limits.Memory)
