@@ -237,7 +237,7 @@ func (s *state) follow(t target, now time.Time) {
 	s.note(now, "follow "+t.addr, "")
 	for _, m := range s.members {
 		if m.claim.what != "" && m.claim.subject == from.addr {
-			m.distrustUntil, m.distrust = time.Time{}, 0
+			m.distrustUntil, m.distrust, m.forgiven = time.Time{}, 0, false
 		}
 		m.agreed = m.answer.announces(t)
 	}

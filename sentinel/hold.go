@@ -29,10 +29,14 @@ import (
 //     which a real forced failover shows up at the others. A failover that makes
 //     steps gets more time, at most loneMax in all; electedFor a step once it has a
 //     leader, because a busy machine was seen to take 2.7 s for the INFO that ends a
-//     promotion.
+//     promotion; and all of loneMax while who claims it announces a newer master, because
+//     a leader that died after the promotion and is back was seen to do so 3 s before the
+//     others heard of it.
 //   - A disproved claim stays ignored for as long as it is made, and new claims
 //     of the same Sentinel are ignored for distrustFirst, doubling up to
-//     distrustMax each time; a switch to which its claim led clears its name.
+//     distrustMax each time; a switch to which its claim led clears its name. Once in a
+//     row it is forgiven a claim that came to nothing because it could not be reached any
+//     more: a leader that dies tells no lie, and may lead the next failover.
 //   - An ignored claim counts again while somebody else corroborates it (s_down,
 //     or a claim of its own). So an automatic failover led by a
 //     distrusted Sentinel is held for all the same, since the others see s_down.
@@ -269,8 +273,11 @@ func (s *state) expireClaims(now time.Time) {
 			continue
 		}
 		m.claim.ignored = true
-		m.distrust = min(max(2*m.distrust, distrustFirst), distrustMax)
-		m.distrustUntil = now.Add(m.distrust)
+		if m.up || m.forgiven {
+			m.distrust = min(max(2*m.distrust, distrustFirst), distrustMax)
+			m.distrustUntil = now.Add(m.distrust)
+		}
+		m.forgiven = true
 		s.log(zapcore.WarnLevel, "sentinel claims a failover that no other one sees, ignored",
 			zap.String("sentinel", m.addr), zap.String("claim", m.claim.what),
 			zap.Duration("stood", now.Sub(m.claim.since)), zap.Duration("ignored_for", m.distrust))
@@ -283,7 +290,7 @@ func (s *state) disproved(ms []*member, now time.Time) bool {
 	claiming := make(map[*member]bool)
 	var last time.Time
 	for _, m := range ms {
-		if now.Before(m.claim.due()) {
+		if now.Before(s.due(m)) {
 			return false
 		}
 		claiming[m] = true
@@ -303,10 +310,13 @@ func (s *state) disproved(ms []*member, now time.Time) bool {
 	return own < majority(len(electors)) && fine >= majority(len(electors)-own)
 }
 
-// due is when a claim that makes no further step can be disproved.
-func (c *claim) due() time.Time {
-	patience := loneFor
-	if c.elected {
+// due is when m's claim, if it makes no further step, can be disproved.
+func (s *state) due(m *member) time.Time {
+	c, patience := &m.claim, loneFor
+	switch {
+	case c.elected && m.up && s.newer(m.answer):
+		patience = loneMax
+	case c.elected:
 		patience = electedFor
 	}
 	due, end := c.progress.Add(patience), c.since.Add(loneMax)

@@ -220,7 +220,7 @@ func (s *state) deadline(now time.Time) time.Time {
 			at(m.chatter.since.Add(chatterWindow))
 		}
 		if m.claim.what != "" {
-			at(m.claim.due())
+			at(s.due(m))
 			at(m.claim.since.Add(lostClaimFor))
 			at(m.downSince.Add(lostClaimFor))
 		}

@@ -119,6 +119,8 @@ type member struct {
 	// ones are ignored until then; distrust is the time it gets next.
 	distrustUntil time.Time
 	distrust      time.Duration
+	// forgiven: its last lone claim came to nothing, and the next will not be forgiven.
+	forgiven bool
 }
 
 func newState(o *Options, now time.Time) *state {
