@@ -46,6 +46,7 @@ func (c *clientConn) serve() {
 	defer c.Close()
 	for c.next() == nil {
 		c.take()
+		c.session.server.awaitMemory()
 	}
 }
 

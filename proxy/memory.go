@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -85,8 +86,7 @@ func (s *Session) overShare() bool {
 // evict closes the clients that have most, until all of them together have less than the
 // limit. What waits for a master has a limit of its own, and does not count here.
 func (s *Server) evict() {
-	held := s.hold.Counts()
-	allowed := s.memory.limit.Load() + held.Bytes + int64(held.Waiting)*requestCost
+	allowed := s.allowedMemory()
 	if s.memory.used.Load() <= allowed {
 		return
 	}
@@ -108,7 +108,7 @@ func (s *Server) evict() {
 	closed, most := 0, int64(0)
 	goal := allowed - s.memory.limit.Load()/16 // or the next byte would be too many again
 	for _, u := range users {
-		if u.bytes < leastShare/2 || s.memory.used.Load() <= goal {
+		if u.bytes <= 0 || s.memory.used.Load() <= goal {
 			break
 		}
 		u.session.cut()
@@ -120,6 +120,34 @@ func (s *Server) evict() {
 			zap.Int("clients", closed), zap.Int64("most", most), zap.Int64("limits.memory", s.memory.limit.Load()))
 	}
 }
+
+// allowedMemory is what clients may have now: beside the limit what waits for a master.
+func (s *Server) allowedMemory() int64 {
+	held := s.hold.Counts()
+	return s.memory.limit.Load() + held.Bytes + int64(held.Waiting)*requestCost
+}
+
+// awaitMemory keeps a client from being read while all have too much, until some have been
+// closed: thousands that send at the same moment would each get a batch in first. It
+// waits no longer than that takes at most, so that an end of the client is noticed.
+func (s *Server) awaitMemory() {
+	for range memoryWaits {
+		if s.memory.used.Load() <= s.memory.limit.Load() || s.memory.used.Load() <= s.allowedMemory() {
+			return
+		}
+		select {
+		case s.memory.full <- struct{}{}:
+		default: // it is known
+		}
+		time.Sleep(memoryWait)
+	}
+}
+
+// memoryWait and memoryWaits bound what awaitMemory waits.
+const (
+	memoryWait  = time.Millisecond
+	memoryWaits = 100
+)
 
 // Memory says how many bytes clients have in unread replies and commands under way: what
 // limits.memory bounds.

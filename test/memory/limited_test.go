@@ -108,33 +108,36 @@ func startInContainer(ctx context.Context, t *testing.T, d *topology.Deployment,
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := strconv.Itoa(limit)
-	args := append([]string{"run", "--detach", "--network", "host", "--memory", size, "--memory-swap", size, "--ulimit", "nofile=30000:30000",
+	size, id := strconv.Itoa(limit), fmt.Sprintf("steadis-memory-%d", os.Getpid())
+	t.Cleanup(func() { removeContainer(t, id, image) })
+	args := append([]string{"run", "--detach", "--name", id, "--network", "host", "--memory", size, "--memory-swap", size, "--ulimit", "nofile=20000:20000",
 		image, "serve", "--listen", addr, "--admin", ""}, arguments(d, clients)...)
-	id, err := docker(ctx, nil, args...)
+	full, err := docker(ctx, nil, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if out, err := exec.CommandContext(ctx, "docker", "logs", "--tail", "60", id).CombinedOutput(); err == nil && (t.Failed() || testing.Verbose()) {
-			t.Logf("%s", out)
-		}
-		if _, err := docker(ctx, nil, "rm", "--force", id); err != nil {
-			t.Error(err)
-		}
-		if _, err := docker(ctx, nil, "rmi", image); err != nil {
-			t.Error(err)
-		}
-	})
 	return limited{addr: addr, state: func() (bool, int64, error) {
 		state, err := docker(ctx, nil, "inspect", "--format", "{{.State.Running}} {{.State.OOMKilled}}", id)
 		if err != nil {
 			return false, 0, err
 		}
-		return state == "true false", groupPeak(id), nil
+		return state == "true false", groupPeak(full), nil
 	}}
+}
+
+// removeContainer shows what steadis has said, and leaves nothing behind.
+func removeContainer(t *testing.T, id, image string) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "docker", "logs", "--tail", "60", id).CombinedOutput(); err == nil && (t.Failed() || testing.Verbose()) {
+		t.Logf("%s", out)
+	}
+	if _, err := docker(ctx, nil, "rm", "--force", id); err != nil {
+		t.Error(err)
+	}
+	if _, err := docker(ctx, nil, "rmi", image); err != nil {
+		t.Error(err)
+	}
 }
 
 // groupPeak reads the most memory that the container's control group has had, in either version

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -53,7 +52,7 @@ func TestStaysInsideItsMemory(t *testing.T) {
 			t.Fatalf("steadis has taken %d bytes, more than %d", most, limit)
 		}
 	}
-	served := func() { awaitServed(ctx, t, s.addr) }
+	served := func() { awaitServed(ctx, t, s) }
 
 	served()
 	f.each(greet)
@@ -87,13 +86,13 @@ func TestStaysInsideItsMemory(t *testing.T) {
 
 // awaitServed waits until a small client is served: it may have to come again, as who has
 // nothing may be in the way of who has much.
-func awaitServed(ctx context.Context, t *testing.T, addr string) {
+func awaitServed(ctx context.Context, t *testing.T, s limited) {
 	t.Helper()
 	for {
 		err := func() error {
 			ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 			defer cancel()
-			c, err := wire.Dial(ctx, addr)
+			c, err := wire.Dial(ctx, s.addr)
 			if err != nil {
 				return err
 			}
@@ -115,7 +114,9 @@ func awaitServed(ctx context.Context, t *testing.T, addr string) {
 		if ctx.Err() != nil {
 			t.Fatalf("a small client is not served: %v", err)
 		}
-		runtime.Gosched()
+		if alive, _, err := s.state(); !alive {
+			t.Fatalf("steadis has ended: %v", err)
+		}
 	}
 }
 
