@@ -4,7 +4,7 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
-FUZZTIME    ?= 5s
+FUZZTIME    ?= 4s
 ROUNDS      ?= 20
 LANES       ?= 3
 RESTARTS    ?= 100
