@@ -184,16 +184,6 @@ func nearestVariable(name string) string {
 	return ""
 }
 
-// NearestFlag gives the flag that name, without dashes in front, may stand for,
-// or "". Besides the keys' flags it knows more.
-func NearestFlag(name string, more ...string) string {
-	known := more
-	for _, k := range Keys() {
-		known = append(known, k.Flag)
-	}
-	return Nearest(name, known)
-}
-
 // firstSentence takes a comment up to its first full stop before a blank.
 func firstSentence(comment string) string {
 	var text strings.Builder

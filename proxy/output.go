@@ -4,7 +4,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"steadis/proxy/socket"
@@ -360,15 +359,7 @@ func (o *output) stillOverLocked() time.Time {
 
 // fd returns the number of the connection's file descriptor, -1 if it has none.
 func (o *output) fd() int {
-	sc, ok := o.nc.(syscall.Conn)
-	if !ok {
-		return -1
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return -1
-	}
 	fd := -1
-	_ = raw.Control(func(n uintptr) { fd = int(n) }) // an error: it is closed already
+	_ = control(o.nc, func(n int) { fd = n }) // an error: it is no socket, or closed already
 	return fd
 }

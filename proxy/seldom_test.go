@@ -12,7 +12,7 @@ import (
 func TestSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, lines := observer.New(zap.WarnLevel)
-		s := seldom{log: zap.New(core)}
+		s := seldomLine{log: zap.New(core)}
 		for range 12 { // at 0 s, and then at 10 s
 			s.warn("again")
 			time.Sleep(time.Second)

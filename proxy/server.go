@@ -56,7 +56,7 @@ type Server struct {
 	learnt []command.Served
 
 	// Lines that can be caused again and again.
-	wrongPass, quarrel, unread, http, full, noAccept seldom
+	wrongPass, quarrel, unread, http, full, noAccept seldomLine
 
 	started time.Time
 	ids     atomic.Uint64
@@ -91,8 +91,8 @@ func New(o Options) (*Server, error) {
 	set := newInForce(o.settings(), o.role(), o.MasterName)
 	s := &Server{
 		o: o, hold: hold.New(set.holdLimits()), budget: o.Shared.budget, memory: newMemory(o.Limits.Memory),
-		wrongPass: seldom{log: o.Log}, quarrel: seldom{log: o.Log}, unread: seldom{log: o.Log},
-		http: seldom{log: o.Log}, full: seldom{log: o.Log}, noAccept: seldom{log: o.Log},
+		wrongPass: seldomLine{log: o.Log}, quarrel: seldomLine{log: o.Log}, unread: seldomLine{log: o.Log},
+		http: seldomLine{log: o.Log}, full: seldomLine{log: o.Log}, noAccept: seldomLine{log: o.Log},
 
 		started: time.Now(), changed: make(chan struct{}, 1),
 		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), empty: make(chan struct{}),

@@ -97,12 +97,15 @@ func (a *asker) myID(ctx context.Context) (string, error) {
 func (a *asker) peers(ctx context.Context) (peers []peer, refused bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*a.o.Timeout)
 	defer cancel()
-	rows, err := a.client.Sentinels(ctx, a.o.Master).Result()
+	rows, refused, err := unlessRefused(a.client.Sentinels(ctx, a.o.Master).Result())
+	return parsePeers(a.o, rows), refused, err
+}
+
+// unlessRefused passes on what a question has led to. refused: the ACL forbids it, or it is
+// not known; that is no error.
+func unlessRefused(rows []map[string]string, err error) (_ []map[string]string, refused bool, _ error) {
 	if replyIs(err, "ERR", "NOPERM", "NOAUTH") {
 		return nil, true, nil
 	}
-	if err != nil {
-		return nil, false, err
-	}
-	return parsePeers(a.o, rows), false, nil
+	return rows, false, err
 }

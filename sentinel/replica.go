@@ -63,14 +63,8 @@ func parseReplicas(o *Options, rows []map[string]string) []replica {
 func (a *asker) replicas(ctx context.Context) (all []replica, refused bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*a.o.Timeout)
 	defer cancel()
-	rows, err := a.client.Replicas(ctx, a.o.Master).Result()
-	if replyIs(err, "ERR", "NOPERM", "NOAUTH") {
-		return nil, true, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	return parseReplicas(a.o, rows), false, nil
+	rows, refused, err := unlessRefused(a.client.Replicas(ctx, a.o.Master).Result())
+	return parseReplicas(a.o, rows), refused, err
 }
 
 // replicaTimes says when the replicas are to be asked for on a connection.
@@ -91,7 +85,7 @@ func (s *session) askReplicas(ctx context.Context, a *asker, times *replicaTimes
 	if err != nil {
 		return err
 	}
-	times.next, times.master, times.refused = time.Now().Add(jitter(replicasEvery)), a.last.addr, refused
+	times.next, times.master, times.refused = time.Now().Add(Jitter(replicasEvery)), a.last.addr, refused
 	if !refused {
 		s.report(ctx, replicated{from: s.addr, replicas: all})
 	}

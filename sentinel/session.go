@@ -79,8 +79,8 @@ const (
 	replicasEvery = 5 * time.Second
 )
 
-// jitter spreads d by +-20 %.
-func jitter(d time.Duration) time.Duration {
+// Jitter spreads d by +-20 %, so that many processes do not ask at one moment.
+func Jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
@@ -91,7 +91,7 @@ func (b *backoff) reset() { b.next = 0 }
 
 func (b *backoff) pause(limit time.Duration) time.Duration {
 	b.next = min(max(2*b.next, backoffFirst), limit)
-	return jitter(b.next)
+	return Jitter(b.next)
 }
 
 // listen holds the subscription, again and again, until ctx ends.
@@ -113,7 +113,7 @@ func (s *session) listen(ctx context.Context) {
 		s.report(ctx, subscription{from: s.addr, forbidden: forbidden, why: plain(err)})
 		s.once.Do(func() { close(s.ready) })
 		if forbidden {
-			sleep(ctx, jitter(forbiddenPause))
+			sleep(ctx, Jitter(forbiddenPause))
 		} else {
 			sleep(ctx, back.pause(s.limit()))
 		}
@@ -161,7 +161,7 @@ func (s *session) converse(ctx context.Context, back *backoff) error {
 		case <-timer.C:
 		case <-s.wake:
 		case <-s.hurry:
-			timer.Reset(jitter(time.Duration(s.pace.Load())))
+			timer.Reset(Jitter(time.Duration(s.pace.Load())))
 			continue
 		case <-ctx.Done():
 			return ctx.Err()
@@ -178,13 +178,13 @@ func (s *session) converse(ctx context.Context, back *backoff) error {
 				return err
 			}
 			s.report(ctx, listed{from: s.addr, peers: peers})
-			peersAt = time.Now().Add(jitter(peersEvery))
+			peersAt = time.Now().Add(Jitter(peersEvery))
 		}
 		if !s.learned && ans.known && replicas.due(ans.addr) {
 			if err := s.askReplicas(ctx, a, &replicas); err != nil {
 				return err
 			}
 		}
-		timer.Reset(jitter(time.Duration(s.pace.Load())))
+		timer.Reset(Jitter(time.Duration(s.pace.Load())))
 	}
 }

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"steadis/config"
-	"steadis/proxy/admin"
 )
 
 // switchoverMost is the longest time that a switchover takes: no longer than HTTP waits.
@@ -27,7 +21,6 @@ type switched struct {
 }
 
 func newSwitchoverCommand(e *env) *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "switchover",
 		Short: "Have a running steadis make another node the master, without losing a write",
@@ -38,45 +31,12 @@ func newSwitchoverCommand(e *env) *cobra.Command {
 			"flags, variables and file as serve; only admin and admin_token matter.\n" +
 			"Clients of other steadis, and those that bypass it, are stopped too if fence is true.",
 	}
-	addConfigFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
-	cmd.RunE = runs(func(cmd *cobra.Command, _ []string) error {
-		loaded, err := e.loadConfig(cmd, false)
-		if err != nil {
-			return err
-		}
-		if err := canAsk(&loaded.Config); err != nil {
-			return err
-		}
-		done, raw, err := askSwitchover(cmd.Context(), &loaded.Config)
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			_, err = e.stdout.Write(raw)
-			return err
-		}
-		_, err = fmt.Fprintf(e.stdout, "%s is the master now, in place of %s (epoch %d).\nCommands waited %d ms: %d ms until the old master had answered all, %d ms for its replicas, the rest for Sentinel.\n",
-			done.To, done.From, done.Epoch, done.HeldMS, done.DrainMS, done.CatchUpMS)
-		return err
-	})
+	asks(e, cmd, "/api/switchover", switchoverMost+healthTimeout, switched.text)
 	return cmd
 }
 
-// askSwitchover asks the admin server that c names.
-func askSwitchover(ctx context.Context, c *config.Config) (done switched, raw []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, switchoverMost+healthTimeout)
-	defer cancel()
-	_, body, err := postAdmin(ctx, c.Admin, "/api/switchover", c.RevealAdminToken())
-	if err != nil {
-		return done, nil, err
-	}
-	reply := admin.ActionReply{Result: &done}
-	if err := json.Unmarshal(body, &reply); err != nil {
-		return done, nil, fmt.Errorf("the admin server on %s answered something else: %q", c.Admin, body[:min(len(body), 200)])
-	}
-	if reply.Error != "" {
-		return done, nil, errors.New(reply.Error)
-	}
-	return done, body, nil
+// text says what has become of a switchover.
+func (s switched) text() string {
+	return fmt.Sprintf("%s is the master now, in place of %s (epoch %d).\nCommands waited %d ms: %d ms until the old master had answered all, %d ms for its replicas, the rest for Sentinel.\n",
+		s.To, s.From, s.Epoch, s.HeldMS, s.DrainMS, s.CatchUpMS)
 }

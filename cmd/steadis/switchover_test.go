@@ -33,7 +33,7 @@ func TestAskSwitchover(t *testing.T) {
 			}))
 			defer server.Close()
 			c := &config.Config{Admin: server.Listener.(*net.TCPListener).Addr().String(), AdminToken: config.NewSecret(tt.token)}
-			done, _, err := askSwitchover(context.Background(), c)
+			done, _, err := askAction[switched](context.Background(), c, "/api/switchover", switchoverMost+healthTimeout)
 			switch {
 			case tt.err == "" && err != nil, tt.err != "" && (err == nil || err.Error()[:len(tt.err)] != tt.err):
 				t.Errorf("error %v, want %q", err, tt.err)

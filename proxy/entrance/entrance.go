@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"steadis/proxy/seldom"
 	"steadis/proxy/socket"
 )
 
@@ -35,7 +36,7 @@ type Entrance struct {
 	o       Options
 	turns   socket.Turns
 	metrics *metrics
-	logs    repeats
+	lines   map[reason]*seldom.Gate
 }
 
 // New returns an Entrance. It returns an error if metrics cannot be registered.
@@ -49,7 +50,10 @@ func New(o Options) (*Entrance, error) {
 	if o.Most == 0 {
 		o.Most = 1024
 	}
-	e := &Entrance{o: o, turns: make(socket.Turns, runtime.GOMAXPROCS(0)), metrics: newMetrics()}
+	e := &Entrance{o: o, turns: make(socket.Turns, runtime.GOMAXPROCS(0)), lines: map[reason]*seldom.Gate{}, metrics: newMetrics()}
+	for _, why := range reasons {
+		e.lines[why] = new(seldom.Gate)
+	}
 	if o.Registry != nil {
 		if err := o.Registry.Register(e.metrics); err != nil {
 			return nil, err

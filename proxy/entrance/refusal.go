@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -38,12 +37,12 @@ func lateOr(other reason, err error) reason {
 // moment ago.
 func (e *Entrance) refuse(why reason, client net.Conn, err error) {
 	e.metrics.refused.WithLabelValues(string(why)).Inc()
-	before, ok := e.logs.line(why, time.Now())
+	missed, ok := e.lines[why].Pass(time.Now())
 	if !ok {
 		return
 	}
 	e.o.Log.Warn("closed a connection that did not become a client", zap.String("reason", string(why)),
-		zap.Stringer("addr", client.RemoteAddr()), zap.Error(err), zap.String("advice", why.advice()), zap.Int("more_since_last_line", before))
+		zap.Stringer("addr", client.RemoteAddr()), zap.Error(err), zap.String("advice", why.advice()), zap.Int64("more_since_last_line", missed))
 }
 
 func (why reason) advice() string {
@@ -56,43 +55,6 @@ func (why reason) advice() string {
 		return "a TLS handshake or a PROXY header was not finished in time"
 	}
 	return "somebody opens many connections and says nothing; see limits of your firewall"
-}
-
-// betweenLines is the least time between two lines for one reason.
-const betweenLines = 10 * time.Second
-
-// repeats keeps lines that are alike apart. It may be used concurrently; the zero value
-// is ready.
-type repeats struct {
-	mu   sync.Mutex // guards kept; nothing is called under it
-	kept map[reason]*kept
-}
-
-type kept struct {
-	last   time.Time
-	silent int // refusals without a line since
-}
-
-// line says whether a line may be written now, and how many were left out since the last
-// one.
-func (r *repeats) line(why reason, now time.Time) (before int, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.kept == nil {
-		r.kept = map[reason]*kept{}
-	}
-	k := r.kept[why]
-	if k == nil {
-		k = &kept{}
-		r.kept[why] = k
-	}
-	if !k.last.IsZero() && now.Sub(k.last) < betweenLines {
-		k.silent++
-		return 0, false
-	}
-	before = k.silent
-	k.last, k.silent = now, 0
-	return before, true
 }
 
 // metrics of an Entrance.

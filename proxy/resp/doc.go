@@ -1,8 +1,8 @@
 // Package resp knows frames and limits of the Redis protocol, and not what a
 // frame means.
 //
-// Towards clients it offers the Guard, a net.Conn that stands before redcon and
-// lets only whole, legal commands through, in canonical form, within Limits.
+// Towards clients it offers the Guard, a net.Conn that lets only whole, legal commands
+// through, in canonical form, within Limits.
 // Large ones it keeps back and gives to whoever handles the commands, since redcon
 // would copy them and keep the memory.
 // Towards Redis it offers the Scanner, which finds where a reply ends, however

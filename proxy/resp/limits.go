@@ -33,9 +33,7 @@ type Limits struct {
 	Budget *Budget
 }
 
-// maxInPlace is the default of Limits.MaxInPlace: the size of redcon's buffer as
-// it begins. For a longer command redcon would double its buffer, and it keeps the
-// memory for as long as the client stays.
+// maxInPlace is the default of Limits.MaxInPlace.
 const maxInPlace = 4096
 
 // DefaultLimits returns Redis' own limits, and no Budget.

@@ -3,13 +3,13 @@ package discovery
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"steadis/sentinel"
 	"steadis/sentinel/node"
 	"steadis/sentinel/topology"
 )
@@ -45,7 +45,7 @@ func New(o Options, board *topology.Board) (*Watcher, error) {
 		return nil, errors.New("discovery: no board to publish on")
 	}
 	own := o
-	own.Poll, own.PollHolding = spread(o.Poll), spread(o.PollHolding)
+	own.Poll, own.PollHolding = sentinel.Jitter(o.Poll), sentinel.Jitter(o.PollHolding)
 	w := &Watcher{o: o, board: board, inputs: make(chan input, 64), askers: map[string]*node.Asker{}}
 	w.state = newState(&own, time.Now())
 	w.shoot()
@@ -54,11 +54,6 @@ func New(o Options, board *topology.Board) (*Watcher, error) {
 	}
 	board.Publish(w.state.view)
 	return w, nil
-}
-
-// spread puts a time up to 20 % off.
-func spread(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
 // Run keeps the board up to date until ctx ends; then it ends all its goroutines,

@@ -1,26 +1,23 @@
 package clients
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
-	"steadis/test/topology"
+	"steadis/test/harness"
 )
+
+// What all tests of real deployments share.
+var within, must = harness.Within, harness.Must
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if built.dir != "" {
-			_ = os.RemoveAll(built.dir)
-		}
+		built.Remove()
 		if err := recorded.write(os.Getenv("STEADIS_RESULTS")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
@@ -29,39 +26,13 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// built is the steadis under test, built once.
-var built struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
-
-func steadisBinary(t *testing.T) string {
-	t.Helper()
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "steadis-clients-"); built.err != nil {
-			return
-		}
-		built.path = filepath.Join(built.dir, "steadis")
-		built.err = topology.BuildSteadis(built.path)
-	})
-	must(t, built.err)
-	return built.path
-}
+// built is the steadis under test.
+var built harness.Program
 
 // rounds is how many failovers of each kind there are: 1, or what `make clients` says.
 func rounds(t *testing.T) int {
 	t.Helper()
-	text := os.Getenv("STEADIS_ROUNDS")
-	if text == "" {
-		return 1
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("STEADIS_ROUNDS=%q: want a number from 1", text)
-	}
-	return n
+	return harness.Number(t, "STEADIS_ROUNDS", 1)
 }
 
 // figures says whether this is `make clients`.
@@ -80,20 +51,6 @@ func onlyFigures(t *testing.T) {
 	t.Helper()
 	if !figures() {
 		t.Skip("only in make clients")
-	}
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

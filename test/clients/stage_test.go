@@ -25,7 +25,7 @@ type stage struct {
 // steadis with the further arguments.
 func newStage(t *testing.T, o topology.Options, args ...string) *stage {
 	t.Helper()
-	steadisBinary(t) // before the clock of what follows runs
+	built.Path(t) // before the clock of what follows runs
 	o.Dir = t.TempDir()
 	d, err := topology.Start(within(t, time.Minute), o)
 	must(t, err)
@@ -43,7 +43,7 @@ func newStage(t *testing.T, o topology.Options, args ...string) *stage {
 func (st *stage) sidecar(t *testing.T, args ...string) *topology.Steadis {
 	t.Helper()
 	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{
-		Binary: steadisBinary(t),
+		Binary: built.Path(t),
 		Args:   append([]string{"--sentinel", st.d.SentinelAddrs(), "--master", st.d.Name()}, args...),
 		Dir:    t.TempDir(),
 	})

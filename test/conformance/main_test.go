@@ -5,14 +5,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
-	"steadis/test/topology"
+	"steadis/test/harness"
 )
 
 func TestMain(m *testing.M) {
@@ -36,9 +35,7 @@ func (c closing) Run() int {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
-	if program.dir != "" {
-		_ = os.RemoveAll(program.dir)
-	}
+	program.Remove()
 	return code
 }
 
@@ -49,35 +46,19 @@ func whole() bool {
 	return run.Value.String() == "" && list.Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && shared.pair != nil && shared.pair.steadis != nil
 }
 
-// program is the steadis under test, built once.
-var program struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
+// program is the steadis under test, unless STEADIS_BINARY names another.
+var program harness.Program
 
 func steadisBinary(t testing.TB) string {
 	t.Helper()
-	program.once.Do(func() {
-		switch program.path = os.Getenv("STEADIS_BINARY"); program.path {
-		case "":
-		case "none":
-			program.path = ""
-			return
-		default:
-			return
-		}
-		if program.dir, program.err = os.MkdirTemp("", "steadis-conformance-"); program.err != nil {
-			return
-		}
-		program.path = filepath.Join(program.dir, "steadis")
-		program.err = topology.BuildSteadis(program.path)
-	})
-	if program.err != nil {
-		t.Fatal(program.err)
+	switch path := os.Getenv("STEADIS_BINARY"); path {
+	case "":
+		return program.Path(t)
+	case "none":
+		return ""
+	default:
+		return path
 	}
-	return program.path
 }
 
 // shared are the servers that all tests but those of odd replies use, one test

@@ -49,7 +49,7 @@ func startManaged(t *testing.T, o topology.Options, args ...string) *managed {
 // runSteadis runs the built program with these arguments.
 func runSteadis(t *testing.T, args ...string) *topology.Steadis {
 	t.Helper()
-	binary := steadisBinary(t) // which may take longer than to start it
+	binary := program.Path(t) // which may take longer than to start it
 	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{Binary: binary, Args: args, Dir: t.TempDir()})
 	must(t, err)
 	t.Cleanup(func() {

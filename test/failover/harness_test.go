@@ -6,24 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"steadis/test/harness"
 	"steadis/test/topology"
 	"steadis/test/workload"
 	"steadis/test/workload/wire"
 )
 
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+// What all tests of real deployments share.
+var within, must, poll = harness.Within, harness.Must, harness.Poll
 
 func startDeployment(t *testing.T, o topology.Options) *topology.Deployment {
 	t.Helper()
@@ -43,7 +33,7 @@ func startDeployment(t *testing.T, o topology.Options) *topology.Deployment {
 func startSteadis(t *testing.T, sentinels string, args ...string) *topology.Steadis {
 	t.Helper()
 	s, err := topology.RunSteadis(within(t, 30*time.Second), topology.SteadisOptions{
-		Binary: steadisBinary(t),
+		Binary: program.Path(t),
 		Args:   append([]string{"--sentinel", sentinels, "--master", "mymaster"}, args...),
 		Dir:    t.TempDir(),
 	})
@@ -57,25 +47,6 @@ func startSteadis(t *testing.T, sentinels string, args ...string) *topology.Stea
 		}
 	})
 	return s
-}
-
-// poll asks condition until it is content; it fails the test with condition's
-// last complaint when ctx ends.
-func poll(ctx context.Context, t *testing.T, what string, condition func() error) {
-	t.Helper()
-	ticker := time.NewTicker(2 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waiting for %s: %v", what, err)
-		case <-ticker.C:
-		}
-	}
 }
 
 // awaitProgress waits until n more writes have been acknowledged.

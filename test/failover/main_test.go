@@ -3,22 +3,18 @@ package failover
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
 	"steadis/test/failover/results"
-	"steadis/test/topology"
+	"steadis/test/harness"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if program.dir != "" {
-			_ = os.RemoveAll(program.dir)
-		}
+		program.Remove()
 		if err := measured.write(os.Getenv("STEADIS_RESULTS")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
@@ -27,42 +23,14 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// program is the steadis under test, built once, without the race detector: these
+// program is the steadis under test: these
 // are measurements (the scenario tests look for races).
-var program struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
-
-func steadisBinary(t *testing.T) string {
-	t.Helper()
-	program.once.Do(func() {
-		if program.dir, program.err = os.MkdirTemp("", "steadis-failover-"); program.err != nil {
-			return
-		}
-		program.path = filepath.Join(program.dir, "steadis")
-		program.err = topology.BuildSteadis(program.path)
-	})
-	if program.err != nil {
-		t.Fatal(program.err)
-	}
-	return program.path
-}
+var program harness.Program
 
 // rounds is how often each failover is repeated.
 func rounds(t *testing.T) int {
 	t.Helper()
-	text := os.Getenv("STEADIS_ROUNDS")
-	if text == "" {
-		return 2
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("STEADIS_ROUNDS=%q: want a number from 1", text)
-	}
-	return n
+	return harness.Number(t, "STEADIS_ROUNDS", 2)
 }
 
 // table collects the measured figures of all tests.

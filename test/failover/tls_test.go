@@ -36,7 +36,7 @@ var pairs = []string{"redis", "server", "steadis", "user"}
 
 func startSecured(t *testing.T) *secured {
 	t.Helper()
-	steadisBinary(t) // built before its start is timed
+	program.Path(t) // built before its start is timed
 	s := &secured{t: t}
 	dir := t.TempDir()
 	var err error
@@ -205,7 +205,7 @@ func (s *secured) programs(ctx context.Context) {
 	stranger, err := certificate.NewAuthority(t.TempDir(), "stranger")
 	must(t, err)
 	run := func(args ...string) (string, error) {
-		out, err := exec.CommandContext(ctx, steadisBinary(t), args...).CombinedOutput()
+		out, err := exec.CommandContext(ctx, program.Path(t), args...).CombinedOutput()
 		return string(out), err
 	}
 	check := append([]string{"check", "--listen", "127.0.0.1:0", "--admin", ""}, deployment...)

@@ -20,7 +20,7 @@ const idleTLS = 2000
 // TestIdleTLSClients bounds what an idle TLS client costs steadis, in bytes. One that has sent
 // something large keeps crypto/tls' buffer for two records, which cannot be had back.
 func TestIdleTLSClients(t *testing.T) {
-	steadisBinary(t)
+	program.Path(t)
 	ctx := within(t, 4*time.Minute)
 	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
 	must(t, err)

@@ -1,78 +1,35 @@
 package restart
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"steadis/test/harness"
 	"steadis/test/topology"
 )
 
+// What all tests of real deployments share.
+var within, must, poll = harness.Within, harness.Must, harness.Poll
+
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if program.dir != "" {
-			_ = os.RemoveAll(program.dir)
-		}
+		program.Remove()
 		os.Exit(code)
 	}))
 }
 
-// program is the steadis under test, built once.
-var program struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
-
-func steadisBinary(t *testing.T) string {
-	t.Helper()
-	program.once.Do(func() {
-		if program.dir, program.err = os.MkdirTemp("", "steadis-restart-"); program.err != nil {
-			return
-		}
-		program.path = filepath.Join(program.dir, "steadis")
-		program.err = topology.BuildSteadis(program.path)
-	})
-	if program.err != nil {
-		t.Fatal(program.err)
-	}
-	return program.path
-}
+// program is the steadis under test.
+var program harness.Program
 
 // restarts is how often each test restarts steadis.
 func restarts(t *testing.T) int {
 	t.Helper()
-	text := os.Getenv("STEADIS_RESTARTS")
-	if text == "" {
-		return 3
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("STEADIS_RESTARTS=%q: want a number from 1", text)
-	}
-	return n
-}
-
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return harness.Number(t, "STEADIS_RESTARTS", 3)
 }
 
 // startDeployment starts a deployment for one test.
@@ -91,7 +48,7 @@ func startDeployment(t *testing.T) *topology.Deployment {
 // startSteadis runs steadis with a path for its successors.
 func startSteadis(t *testing.T, d *topology.Deployment, args ...string) *topology.Steadis {
 	t.Helper()
-	dir, binary := t.TempDir(), steadisBinary(t) // which takes its time
+	dir, binary := t.TempDir(), program.Path(t) // which takes its time
 	s, err := topology.RunSteadis(within(t, time.Minute), topology.SteadisOptions{
 		Binary: binary,
 		Args: append([]string{"--sentinel", d.SentinelAddrs(), "--master", d.Name(), "--handover", filepath.Join(dir, "handover"),
@@ -108,25 +65,6 @@ func startSteadis(t *testing.T, d *topology.Deployment, args ...string) *topolog
 		}
 	})
 	return s
-}
-
-// poll asks condition until it is content; it fails the test with condition's last
-// complaint when ctx ends.
-func poll(ctx context.Context, t *testing.T, what string, condition func() error) {
-	t.Helper()
-	ticker := time.NewTicker(5 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waiting for %s: %v", what, err)
-		case <-ticker.C:
-		}
-	}
 }
 
 var errNotYet = fmt.Errorf("not yet")

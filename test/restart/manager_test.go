@@ -51,7 +51,7 @@ func newManager(t *testing.T, d *topology.Deployment, args ...string) *manager {
 	t.Helper()
 	dir := t.TempDir()
 	m := &manager{t: t, path: filepath.Join(dir, "notify"), heard: map[string]int{},
-		args: append([]string{steadisBinary(t), "serve", "--sentinel", d.SentinelAddrs(), "--master", d.Name()}, args...)}
+		args: append([]string{program.Path(t), "serve", "--sentinel", d.SentinelAddrs(), "--master", d.Name()}, args...)}
 	var err error
 	m.log, err = os.Create(filepath.Join(dir, "log"))
 	must(t, err)

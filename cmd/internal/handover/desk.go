@@ -140,9 +140,6 @@ func (d *Desk) reopen() error {
 	return nil
 }
 
-// Close gives the path up, if Run has not been called.
-func (d *Desk) Close() { _ = d.listener.Close() }
-
 // Successor is the process that takes over, as the former one sees it. Its methods may be
 // called concurrently.
 type Successor struct {

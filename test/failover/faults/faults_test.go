@@ -7,12 +7,14 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"steadis/test/harness"
 )
 
 // TestFaults plays the chosen faults in the chosen modes, each as often as asked,
 // in an order that the seed decides.
 func TestFaults(t *testing.T) {
-	rounds, seed := number(t, "STEADIS_ROUNDS", 1), number(t, "STEADIS_SEED", 1)
+	rounds, seed := harness.Number(t, "STEADIS_ROUNDS", 1), harness.Number(t, "STEADIS_SEED", 1)
 	chosen := pattern(t, "STEADIS_FAULTS")
 	chosenModes := pattern(t, "STEADIS_MODES")
 	figures.Seed = seed

@@ -18,11 +18,10 @@ import (
 // Variables by which a lane learns which one it is, as "2/3", and where the figures
 // go that the lanes' parent sums up.
 const (
-	laneVariable    = "STEADIS_LANE"
-	tallyVariable   = "STEADIS_TALLIES"
-	lanesVariable   = "STEADIS_LANES"
-	lanesMost       = 16
-	lanePrefixWidth = 2
+	laneVariable  = "STEADIS_LANE"
+	tallyVariable = "STEADIS_TALLIES"
+	lanesVariable = "STEADIS_LANES"
+	lanesMost     = 16
 )
 
 // lane is a process that plays a share of the rounds: number of count, from 1.
@@ -142,7 +141,7 @@ func (w *laneWriter) print(lines []byte) {
 	w.printing.Lock()
 	defer w.printing.Unlock()
 	for line := range bytes.Lines(lines) {
-		fmt.Printf("%*d: %s\n", lanePrefixWidth, w.number, bytes.TrimSuffix(line, []byte("\n")))
+		fmt.Printf("%2d: %s\n", w.number, bytes.TrimSuffix(line, []byte("\n")))
 	}
 }
 

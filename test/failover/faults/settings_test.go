@@ -5,23 +5,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
-	"strconv"
 	"testing"
 )
-
-// number reads a variable that holds a whole number.
-func number(t *testing.T, name string, byDefault int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return byDefault
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		t.Fatalf("%s=%q: want a number from 1", name, text)
-	}
-	return n
-}
 
 // pattern reads a variable that holds a regular expression; nil if it is unset.
 func pattern(t *testing.T, name string) *regexp.Regexp {
