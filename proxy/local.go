@@ -73,12 +73,16 @@ func (s *Session) advancePing(r *request) bool {
 // shadowInfo is the command of a PING that Redis gets although steadis answers it.
 var shadowInfo = infoOf("shadow")
 
+// maxShadows is how many shadows of one client may be in flight. A client that pipelines
+// more PINGs than that waits for none of them, and Redis sees as many as it keeps up with.
+const maxShadows = 16
+
 // shadow sends Redis the PING that steadis answers, so that the master's own figures
 // (commandstats, SLOWLOG, MONITOR) know of it; what Redis says to it does not matter,
-// and nobody waits for it. A client has at most one of them in flight, and none while a
+// and nobody waits for it. A client has few of them in flight, and none while a
 // script is: it would stand in the way of what goes around that.
 func (s *Session) shadow(r *request) {
-	if s.shadowed || s.mute != 0 || s.server.stops.scripts.Load() > 0 || !s.server.pool.Gate().Open || len(s.batch) > 0 {
+	if s.shadows >= maxShadows || s.mute != 0 || s.server.stops.scripts.Load() > 0 || !s.server.pool.Gate().Open || len(s.batch) > 0 {
 		return
 	}
 	link := s.sharedLink()
@@ -91,7 +95,7 @@ func (s *Session) shadow(r *request) {
 	}
 	call := &request{s: s, info: shadowInfo, role: roleRestore, frames: 1, raw: r.raw, rare: &plainRequest}
 	if conn.Send([]upstream.Call{call}) == nil {
-		s.shadowed = true
+		s.shadows++
 		s.conn, s.via = conn, link
 		s.flight++
 	}

@@ -208,7 +208,7 @@ func (s *Session) restored(conn *upstream.Conn) {
 // gaveBack takes the reply to a restoring call.
 func (s *Session) gaveBack(r *request, frame []byte, last bool) {
 	if r.info == shadowInfo {
-		s.shadowed = false
+		s.shadows--
 	}
 	switch {
 	case r.info == resubscribeInfo && frame[0] == '-' && r.again:
@@ -221,7 +221,7 @@ func (s *Session) gaveBack(r *request, frame []byte, last bool) {
 // missed notes that a restoring call was lost: the state is not on the connection.
 func (s *Session) missed(r *request) {
 	if r.info == shadowInfo {
-		s.shadowed = false
+		s.shadows--
 	}
 	if s.pin != nil {
 		s.pin.missing |= r.piece

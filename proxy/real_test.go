@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -231,5 +233,23 @@ func TestHalfClosedSubscriberGetsItsConfirmation(t *testing.T) {
 		if out[0] != out[1] {
 			t.Errorf("%q and a half-close: direct %q, steadis %q", cmds, out[0], out[1])
 		}
+	}
+}
+
+// TestPingsShowInTheMastersFigures: steadis answers PING itself, faster than the master
+// does, and the master's own figures (SLOWLOG, commandstats) know of every one.
+func TestPingsShowInTheMastersFigures(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	k := newTalk(t, front)
+	k.want("CONFIG RESETSTAT", "+OK\r\n")
+	const pings = 12
+	k.ask(slices.Repeat([]string{"PING"}, pings)...)
+	k.ask("GET behind-them")
+	stats := k.ask("INFO commandstats")
+	_, after, _ := strings.Cut(stats, "cmdstat_ping:calls=")
+	calls, _, _ := strings.Cut(after, ",")
+	if n, err := strconv.Atoi(calls); err != nil || n < pings { // the heartbeat's are among them
+		t.Errorf("the master has seen %q PINGs, want at least %d: %s", calls, pings, stats)
 	}
 }

@@ -66,7 +66,7 @@ type Session struct {
 	borrowers  []func(upstreamID int64) // wait for the private connection's id in Redis
 	executing  int                      // while an EXEC is answered: how many commands it had
 	monitoring bool
-	shadowed   bool // a PING that steadis has answered is in flight
+	shadows    int  // PINGs that steadis has answered and that are in flight
 	untouched  bool // CLIENT NO-TOUCH ON
 	mute       muting
 	multiSent  bool // of the commands that have come: a MULTI is open
