@@ -3,6 +3,7 @@ package proxy
 import (
 	"sync"
 
+	"steadis/proxy/command"
 	"steadis/proxy/resp"
 )
 
@@ -13,23 +14,83 @@ type clientCommand struct {
 }
 
 // batch is the commands that were read at one time. Their bytes are one piece of memory,
-// and their arguments another, which live until the last of them is answered.
+// their arguments another and their requests a third, which live until the last of them is
+// answered. Then all of it is used again, if nobody can have kept a part of it: a pipeline
+// of plain commands allocates nothing.
+//
+// Until it is submitted it belongs to the goroutine that reads the client, from then on to
+// the session: the session's lock guards it.
 type batch struct {
 	commands []clientCommand
+	raw      []byte
+	args     [][]byte
+	requests []request
+	left     int // requests that are queued, or are no plain ones: see recycle
 }
 
-// batches keeps the lists of batches that have been submitted: sessions keep only what is
-// in them.
+// batches keeps the memory of batches that are over.
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
-// mostKept is the longest list that is kept.
-const mostKept = 1024
+// What a batch may have to be used again.
+const (
+	mostKept  = 256       // commands
+	bytesKept = inletSize // and their bytes
+)
 
 func newBatch() *batch { return batches.Get().(*batch) }
 
+// copyOf returns a copy of raw that lives as long as the batch.
+func (b *batch) copyOf(raw []byte) []byte {
+	b.raw = append(b.raw[:0], raw...)
+	return b.raw
+}
+
+// slab returns room for n arguments.
+func (b *batch) slab(n int) [][]byte {
+	if cap(b.args) < n {
+		b.args = make([][]byte, n)
+	}
+	b.args = b.args[:n]
+	return b.args
+}
+
+// take returns a request for each command.
+func (b *batch) take() []request {
+	n := len(b.commands)
+	if cap(b.requests) < n {
+		b.requests = make([]request, n)
+	}
+	b.requests = b.requests[:n]
+	b.left = n
+	return b.requests
+}
+
+// submitted forgets the commands, which the requests have now.
+func (b *batch) submitted() {
+	clear(b.commands)
+	b.commands = b.commands[:0]
+}
+
+// answered says that the request r has left the queue and that nobody looks at it any more.
+func (b *batch) answered(r *request) {
+	if b == nil || !r.plain() {
+		return // it stays in b.left: b's memory is the collector's
+	}
+	if b.left--; b.left == 0 && cap(b.requests) <= mostKept && cap(b.raw) <= bytesKept && cap(b.args) <= 4*mostKept {
+		batches.Put(b)
+	}
+}
+
+// plain says of a request that was answered that nothing but the queue can have kept it, its
+// arguments or its bytes: no transaction, no script, no goroutine of its own.
+func (r *request) plain() bool {
+	return r.role == roleCommand && r.rare == &plainRequest && r.info.Verb == command.VerbNone && !r.refused &&
+		(r.info.Class == command.Read || r.info.Class == command.Write)
+}
+
 // fill splits raw, whole commands with so many arguments in all.
 func (b *batch) fill(raw []byte, args int) {
-	slab := make([][]byte, 0, args)
+	slab := b.slab(args)[:0]
 	for len(raw) > 0 {
 		before := len(slab)
 		var n int
@@ -45,7 +106,7 @@ func (b *batch) fillFound(raw []byte, f *resp.Found) {
 	for _, c := range f.Commands {
 		last += int(c.B)
 	}
-	slab := make([][]byte, last)
+	slab := b.slab(last)
 	for i, a := range f.Args[:last] {
 		slab[i] = raw[a.A:a.B:a.B]
 	}
@@ -54,13 +115,4 @@ func (b *batch) fillFound(raw []byte, f *resp.Found) {
 		b.commands = append(b.commands, clientCommand{raw: raw[begin:c.A:c.A], args: slab[:c.B:c.B]})
 		begin, slab = c.A, slab[c.B:]
 	}
-}
-
-func (b *batch) giveBack() {
-	if cap(b.commands) > mostKept {
-		return
-	}
-	clear(b.commands)
-	b.commands = b.commands[:0]
-	batches.Put(b)
 }

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -89,7 +88,7 @@ func (c *clientConn) next() error {
 func (c *clientConn) keep(b []byte, found *resp.Found) bool {
 	if found != nil && c.carry == nil {
 		c.batch = newBatch()
-		c.batch.fillFound(bytes.Clone(b), found)
+		c.batch.fillFound(c.batch.copyOf(b), found)
 		return true
 	}
 	raw := make([]byte, len(c.carry)+len(b))
@@ -111,17 +110,15 @@ func (c *clientConn) keep(b []byte, found *resp.Found) bool {
 func (c *clientConn) take() {
 	b := c.batch
 	c.batch = nil
-	commands := b.commands
-	for i := range commands {
-		if !c.unfold(&commands[i]) {
-			commands = commands[:i]
+	for i := range b.commands {
+		if !c.unfold(&b.commands[i]) {
+			b.commands = b.commands[:i]
 			break
 		}
 	}
-	if len(commands) > 0 {
-		c.session.submit(commands)
+	if len(b.commands) > 0 {
+		c.session.submit(b)
 	}
-	b.giveBack()
 }
 
 // unfold puts the command that cmd stands for in its place, if that is a large one

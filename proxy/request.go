@@ -48,10 +48,11 @@ const (
 // session's lock, but those that AppendWire, Frames, ErrorEnds, TakesPush,
 // Trusted and Stake read, which do not change while the request is in flight.
 type request struct {
-	s    *Session
-	raw  []byte
-	args [][]byte // of raw; nil for a group
-	info *command.Info
+	s     *Session
+	batch *batch // with which it came; nil if it is no client's command
+	raw   []byte
+	args  [][]byte // of raw; nil for a group
+	info  *command.Info
 
 	role    role
 	state   state
@@ -214,6 +215,11 @@ func stakeOf(info *command.Info) upstream.Stake {
 
 // Reply implements upstream.Call.
 func (r *request) Reply(frame []byte, last bool) upstream.Owner { return r.s.replied(r, frame, last) }
+
+// ReplyRun implements upstream.Runner.
+func (r *request) ReplyRun(calls []upstream.Call, frames [][]byte) (int, upstream.Owner) {
+	return r.s.repliedRun(calls, frames)
+}
 
 // Lost implements upstream.Call.
 func (r *request) Lost(fate upstream.Fate) upstream.Owner { return r.s.lost(r, fate) }

@@ -94,17 +94,18 @@ func newSession(srv *Server, id uint64, out *output) *Session {
 // submit takes a batch of commands, in order, and sends what can be
 // sent. It waits only where the client has far more under way than allowed and
 // nothing is held: then the client is not read until Redis has caught up.
-func (s *Session) submit(commands []clientCommand) {
+func (s *Session) submit(b *batch) {
 	now := s.server.now()
-	requests := make([]request, len(commands)) // one piece of memory for all of them
 	s.mu.Lock()
+	requests := b.take()
 	s.set = s.server.set.Load()
 	s.void = false
-	for i := range commands {
-		s.enqueue(&requests[i], commands[i], now)
+	for i, cmd := range b.commands {
+		s.enqueue(&requests[i], b, cmd, now)
 	}
 	s.timeOne(requests, now)
-	s.server.traffic.commands.Add(uint64(len(commands)))
+	s.server.traffic.commands.Add(uint64(len(requests)))
+	b.submitted()
 	s.addBody()
 	if s.load-s.charged >= chargeStep {
 		s.charge()
@@ -135,13 +136,14 @@ func (s *Session) crowded() bool {
 		(s.queue.Len() > s.set.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
 }
 
-// enqueue adds a command to the queue, as r. s.mu must be held.
-func (s *Session) enqueue(r *request, cmd clientCommand, now time.Time) {
+// enqueue adds a command of b to the queue, as r. s.mu must be held.
+func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time) {
+	*r = request{}
 	if s.dead || s.ended {
 		return
 	}
 	info := s.server.table.Load().Lookup(cmd.args)
-	*r = request{s: s, raw: cmd.raw, args: cmd.args, info: info, frames: 1, copies: 1, size: int32(len(cmd.raw)), rare: &plainRequest}
+	*r = request{s: s, batch: b, raw: cmd.raw, args: cmd.args, info: info, frames: 1, copies: 1, size: int32(len(cmd.raw)), rare: &plainRequest}
 	if s.mute != 0 || info.Class == command.Transaction || info.Verb == command.ClientReply || info.Verb == command.Reset {
 		r.mute = s.muted(info, cmd.args)
 	}
@@ -256,6 +258,7 @@ func (s *Session) pop() {
 		s.next--
 	}
 	s.unload(r)
+	r.batch.answered(r)
 	if s.queue.Len() <= s.set.Limits.Pipeline/2 {
 		s.room.Signal()
 	}
@@ -288,15 +291,43 @@ func (s *Session) write(reply []byte) {
 func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.hear(r, frame, last) {
+		return nil
+	}
+	return s.soil()
+}
+
+// repliedRun is replied for the whole replies to requests in a row, as far as they are this
+// session's, which calls[0] is. It returns how many were.
+func (s *Session) repliedRun(calls []upstream.Call, frames [][]byte) (n int, owner upstream.Owner) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	heard := false
+	for n < len(calls) {
+		r, ok := calls[n].(*request)
+		if !ok || r.s != s {
+			break
+		}
+		heard = s.hear(r, frames[n], true) || heard
+		n++
+	}
+	if !heard {
+		return n, nil
+	}
+	return n, s.soil()
+}
+
+// hear takes a frame of r's reply. It returns false if nobody wants it any more.
+func (s *Session) hear(r *request, frame []byte, last bool) bool {
 	if last {
 		s.answered(r)
 	}
 	s.meanReply += (len(frame) - s.meanReply) / 8
 	if s.dead {
-		return nil
+		return false
 	}
 	s.deal(r, frame, last)
-	return s.soil()
+	return true
 }
 
 // answered notes that r is not in flight any more, as its reply has come.

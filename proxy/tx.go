@@ -138,7 +138,7 @@ func (s *Session) gather(multi *request) bool {
 		if bodyIn(r.info, r.args) == nil { // else noteScripts needs it
 			r.args = nil
 		}
-		r.state, r.raw, r.size = done, nil, 0
+		r.state, r.raw, r.size, r.batch = done, nil, 0, nil
 	}
 	multi.raw = raw
 	return true

@@ -4,7 +4,7 @@ package ring
 
 // keep is the capacity up to which an empty ring keeps its memory. A client
 // that pipelines little should not allocate anew for each batch.
-const keep = 64
+const keep = 256
 
 // Ring is a first-in, first-out queue with access by position. The zero value is
 // an empty ring. It is not safe for concurrent use.

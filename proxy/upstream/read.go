@@ -32,6 +32,7 @@ func (c *Conn) readFrames(size int) error {
 		dirty                []Owner
 		partial              bool // what setPartial was told
 		large                parts
+		answers              run
 	)
 	for {
 		n, err := socket.Read(buf[fill:])
@@ -48,20 +49,29 @@ func (c *Conn) readFrames(size int) error {
 			}
 			scanned += k
 			if !whole && !large.decided && scanned-start >= LargeReply {
+				if dirty, err = c.deliverRun(&answers, dirty); err != nil {
+					break
+				}
 				large = c.decide(buf[start])
 			}
 			switch {
 			case large.treatment != Keep:
 				dirty, err = c.take(large, buf[start:scanned], whole, dirty)
 				start = scanned
+			case whole && c.inRun(buf[start:scanned]):
+				answers.frames = append(answers.frames, buf[start:scanned])
+				start = scanned
 			case whole:
-				dirty, err = c.deliver(buf[start:scanned], dirty)
+				dirty, err = c.deliverAll(&answers, buf[start:scanned], dirty)
 				start = scanned
 			}
 			if whole {
 				large = parts{}
 			}
 		}
+		var failed error
+		dirty, failed = c.deliverRun(&answers, dirty)
+		err = cmp.Or(failed, err)
 		dirty = settleAll(dirty)
 		if err != nil {
 			return err
