@@ -10,15 +10,6 @@ import (
 	"steadis/config"
 )
 
-// ballast makes the heap look larger than it is, where memory is not limited. Go collects
-// when the heap has grown by gc_percent, and ours is so small that this would be 10 times a
-// second under load; so it is when some 60 MB have been used. Nobody touches the ballast, so
-// it takes no memory itself. Measured (make bench): 0.57 to 0.66 of direct where
-// clients pipeline, 0.56 to 0.65 with values of 10 kB.
-var ballast []byte
-
-const ballastSize = 16 << 20
-
 // tune sets Go's own knobs for this process, but where the user has set Go's
 // variable and not steadis' key. Under a memory limit it lowers defaults (fit).
 func tune(c *config.Loaded, log *zap.Logger) {
@@ -33,10 +24,6 @@ func tune(c *config.Loaded, log *zap.Logger) {
 	}
 	limit := memoryLimit("/")
 	if limit == 0 {
-		if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-			ballast = make([]byte, ballastSize)
-			runtime.KeepAlive(ballast)
-		}
 		return
 	}
 	f := fit(c, limit)
