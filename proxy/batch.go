@@ -25,19 +25,35 @@ type batch struct {
 	raw      []byte
 	args     [][]byte
 	requests []request
-	left     int // requests that are queued, or are no plain ones: see recycle
+	left     int // requests that are queued, or are no plain ones: see answered
+	size     int // index into sizes; len(sizes) if its memory is not to be used again
 }
 
-// batches keeps the memory of batches that are over.
-var batches = sync.Pool{New: func() any { return new(batch) }}
+// sizes keep the memory of batches that are over, by what they had: a small batch must not
+// get the memory of a large one, or many clients with a small one each would take more than
+// anybody counts (requestCost).
+var sizes = [...]struct {
+	bytes, commands, args int // most of them
+	pool                  sync.Pool
+}{
+	{bytes: 512, commands: 4, args: 16},
+	{bytes: 4 << 10, commands: 32, args: 128},
+	{bytes: inletSize, commands: 256, args: 1024},
+}
 
-// What a batch may have to be used again.
-const (
-	mostKept  = 256       // commands
-	bytesKept = inletSize // and their bytes
-)
-
-func newBatch() *batch { return batches.Get().(*batch) }
+// newBatch returns a batch that is about to get so many bytes, commands and arguments.
+func newBatch(bytes, commands, args int) *batch {
+	i := 0
+	for i < len(sizes) && (bytes > sizes[i].bytes || commands > sizes[i].commands || args > sizes[i].args) {
+		i++
+	}
+	if i < len(sizes) {
+		if b, ok := sizes[i].pool.Get().(*batch); ok {
+			return b
+		}
+	}
+	return &batch{size: i}
+}
 
 // copyOf returns a copy of raw that lives as long as the batch.
 func (b *batch) copyOf(raw []byte) []byte {
@@ -76,8 +92,9 @@ func (b *batch) answered(r *request) {
 	if b == nil || !r.plain() {
 		return // it stays in b.left: b's memory is the collector's
 	}
-	if b.left--; b.left == 0 && cap(b.requests) <= mostKept && cap(b.raw) <= bytesKept && cap(b.args) <= 4*mostKept {
-		batches.Put(b)
+	if b.left--; b.left == 0 && b.size < len(sizes) {
+		clear(b.requests) // or the pool would keep their session
+		sizes[b.size].pool.Put(b)
 	}
 }
 
@@ -100,14 +117,10 @@ func (b *batch) fill(raw []byte, args int) {
 	}
 }
 
-// fillFound splits raw, whole commands that f has found.
-func (b *batch) fillFound(raw []byte, f *resp.Found) {
-	last := 0
-	for _, c := range f.Commands {
-		last += int(c.B)
-	}
-	slab := b.slab(last)
-	for i, a := range f.Args[:last] {
+// fillFound splits raw, whole commands with so many arguments that f has found.
+func (b *batch) fillFound(raw []byte, f *resp.Found, args int) {
+	slab := b.slab(args)
+	for i, a := range f.Args[:args] {
 		slab[i] = raw[a.A:a.B:a.B]
 	}
 	begin := int32(0)

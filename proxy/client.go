@@ -87,8 +87,12 @@ func (c *clientConn) next() error {
 // whole command yet.
 func (c *clientConn) keep(b []byte, found *resp.Found) bool {
 	if found != nil && c.carry == nil {
-		c.batch = newBatch()
-		c.batch.fillFound(c.batch.copyOf(b), found)
+		args := 0
+		for _, cmd := range found.Commands {
+			args += int(cmd.B)
+		}
+		c.batch = newBatch(len(b), len(found.Commands), args)
+		c.batch.fillFound(c.batch.copyOf(b), found, args)
 		return true
 	}
 	raw := make([]byte, len(c.carry)+len(b))
@@ -101,7 +105,7 @@ func (c *clientConn) keep(b []byte, found *resp.Found) bool {
 	if commands == 0 {
 		return false
 	}
-	c.batch = newBatch()
+	c.batch = newBatch(0, commands, args) // raw is kept as it is
 	c.batch.fill(raw[:whole], args)
 	return true
 }

@@ -138,7 +138,6 @@ func (s *Session) crowded() bool {
 
 // enqueue adds a command of b to the queue, as r. s.mu must be held.
 func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time) {
-	*r = request{}
 	if s.dead || s.ended {
 		return
 	}
