@@ -68,8 +68,14 @@ func (r *reloads) addFinder(f finder, tls *legs, log *zap.Logger) {
 	r.add(func(c *config.Config) (func(), error) { return f.sentinels.Prepare(watcherOptions(c, tls, log, nil)) }, keys...)
 }
 
-// addProxy makes what the data path goes by reloadable.
-func (r *reloads) addProxy(server *proxy.Server, tls *legs, log *zap.Logger) {
+// front is what clients are connected to.
+type front interface {
+	Prepare(proxy.Options) (apply func(), err error)
+	SetUsers(proxy.Users)
+}
+
+// addProxy makes what a data path goes by reloadable.
+func (r *reloads) addProxy(server front, tls *legs, log *zap.Logger) {
 	keys := append([]string{}, proxyKeys...)
 	if r.current().Auth != config.AuthStatic {
 		keys = append(keys, ownKeys...)

@@ -33,18 +33,20 @@ type Options struct {
 	Registry prometheus.Registerer
 }
 
-// memoryShares is how many lanes limits.memory is for.
-const memoryShares = 4
-
 // Reader is the read-only address. New makes one, Serve runs it, once.
 type Reader struct {
 	o       Options
 	refused prometheus.Counter
 	moves   prometheus.Counter
 
-	mu    sync.Mutex // guards the fields below; no I/O under it
-	lanes []*lane
-	turn  int
+	// changing is held while a lane is added and while all lanes get other settings, so that
+	// none is missed. It comes before mu.
+	changing sync.Mutex
+
+	mu     sync.Mutex // guards the fields below; no I/O under it
+	lanes  []*lane
+	turn   int
+	server proxy.Options // of the next lane; written with changing held, too
 
 	ctx  context.Context // of Serve
 	wg   sync.WaitGroup  // lanes and what belongs to them
@@ -60,16 +62,10 @@ func New(o Options) (*Reader, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	o.Server.Log = o.Log
-	o.Server.Registry = nil // each lane would register the same
-	o.Server.Reader, o.Server.Standin = true, o.Standin
-	o.Server.Durable = proxy.Durable{}
 	o.Server.Limits.Clients = o.Clients
-	o.Server.Shared = proxy.NewShared(o.Server.Limits)
-	// Who has most is closed when memory is short, and a lane knows its own clients only. So
-	// the limit is divided, among as many lanes as there are replicas in most deployments.
-	o.Server.Limits.Memory /= memoryShares
-	r := &Reader{o: o, fail: make(chan error, 1)}
+	server := laneOptions(o.Server, o.Standin)
+	server.Log, server.Shared = o.Log, proxy.NewShared(server.Limits)
+	r := &Reader{o: o, server: server, fail: make(chan error, 1)}
 	r.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "steadis_reader_clients_refused_total",
 		Help: "Clients of the read-only address turned away because limits.clients was reached."})
 	r.moves = prometheus.NewCounter(prometheus.CounterOpts{Name: "steadis_reader_moves_total",
@@ -147,8 +143,10 @@ func (r *Reader) move(set *topology.Replicas) error {
 
 // addLane makes a lane and starts it.
 func (r *Reader) addLane() error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	l := &lane{board: topology.NewBoard(), queue: newQueue(r.addr)}
-	o := r.o.Server
+	o := r.server
 	o.Board = l.board
 	var err error
 	if l.server, err = proxy.New(o); err != nil {
@@ -235,7 +233,7 @@ func (r *Reader) admit(c net.Conn) {
 	for _, p := range at {
 		total += p.clients
 	}
-	if total >= r.o.Clients {
+	if total >= r.clients() {
 		r.refused.Inc()
 		_ = c.SetDeadline(time.Now().Add(turnAwayTime))
 		_, _ = c.Write([]byte(proxy.TooMany)) // a courtesy

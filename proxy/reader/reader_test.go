@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/sentinel/topology"
 	"steadis/test/fake"
@@ -218,5 +219,45 @@ func TestClientsAreLimited(t *testing.T) {
 			w.dial(front).want("GET k", "v")
 		}
 		w.dial(front).get("-ERR max number of clients reached")
+	})
+}
+
+// TestSettingsReachEveryLane: a reload changes the lanes that there are and those to come,
+// and how many clients there may be of all of them.
+func TestSettingsReachEveryLane(t *testing.T) {
+	inWorld(t, Options{Clients: 1}, func(t *testing.T, w *world) {
+		first := w.dial(front)
+		first.want("GET k", "v")
+		w.dial(front).get("-ERR max number of clients reached")
+		next := w.reader.o.Server
+		next.Limits.Clients, next.Hold = 3, time.Second
+		next.Commands = command.Policy{Deny: []string{"strlen"}}
+		apply, err := w.reader.Prepare(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.want("STRLEN k", ":1")
+		apply()
+		d := fake.StartRedis(w.net.MustListen("d:1"))
+		t.Cleanup(d.Close)
+		d.BecomeReplica("a:1")
+		w.fit("b:1", "c:1", "d:1") // its lane is made now
+		clients := []*client{first, w.dial(front), w.dial(front)}
+		for _, c := range clients {
+			c.want("STRLEN k", "-ERR steadis: 'strlen' is refused")
+		}
+		if got := w.nodes(); len(got) != 3 {
+			t.Errorf("3 clients of 3 replicas are spread like this: %v", got)
+		}
+		w.dial(front).get("-ERR max number of clients reached")
+		w.fit()
+		time.Sleep(2 * time.Second)
+		for _, c := range clients {
+			c.want("GET k", "-LOADING steadis: no replica")
+		}
+		next.Commands = command.Policy{Deny: []string{"*"}}
+		if _, err := w.reader.Prepare(next); err == nil {
+			t.Error("settings at fault were taken")
+		}
 	})
 }
