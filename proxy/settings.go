@@ -33,6 +33,15 @@ func (o Options) settings() Settings {
 	}
 }
 
+// With gives o with the settings of next, and all else as it is.
+func (o Options) With(next Options) Options {
+	set := next.settings()
+	o.Commands, o.Hold, o.HoldMaxCommands, o.HoldMaxBytes = set.Commands, set.Hold, set.HoldMaxCommands, set.HoldMaxBytes
+	o.InDoubt, o.Upstream.User, o.Upstream.Password, o.Upstream.DialTimeout = set.InDoubt, set.User, set.Password, set.DialTimeout
+	o.Upstream.Heartbeat, o.Limits, o.Drain = set.Heartbeat, set.Limits, set.Drain
+	return o
+}
+
 // inForce is what sessions go by: never changed, only replaced. A session looks at it
 // once for each batch.
 type inForce struct {

@@ -96,7 +96,7 @@ func TestLargeValues(t *testing.T) {
 			}
 		}
 	}
-	if got := peak(); got > big/2 {
+	if got := peak(); got > big/4 {
 		t.Errorf("%d bytes of memory for values of %d", got, big)
 	}
 }

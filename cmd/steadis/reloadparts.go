@@ -74,8 +74,16 @@ type front interface {
 	SetUsers(proxy.Users)
 }
 
-// addProxy makes what a data path goes by reloadable.
-func (r *reloads) addProxy(server front, tls *legs, log *zap.Logger) {
+// fronts are all that clients are connected to.
+func fronts(server *proxy.Server, readers *readers) []front {
+	if readers == nil {
+		return []front{server}
+	}
+	return []front{server, readers}
+}
+
+// addProxy makes what the data paths go by reloadable.
+func (r *reloads) addProxy(all []front, tls *legs, log *zap.Logger) {
 	keys := append([]string{}, proxyKeys...)
 	if r.current().Auth != config.AuthStatic {
 		keys = append(keys, ownKeys...)
@@ -85,13 +93,29 @@ func (r *reloads) addProxy(server front, tls *legs, log *zap.Logger) {
 		if err != nil {
 			return nil, err
 		}
-		return server.Prepare(options)
+		var applies []func()
+		for _, f := range all {
+			apply, err := f.Prepare(options)
+			if err != nil {
+				return nil, err // the others would say the same
+			}
+			applies = append(applies, apply)
+		}
+		return func() {
+			for _, apply := range applies {
+				apply()
+			}
+		}, nil
 	}, keys...)
 	r.add(func(c *config.Config) (func(), error) {
-		all := users(c)
-		if all == nil {
+		known := users(c)
+		if known == nil {
 			return nil, errors.New("users have no effect, as auth is not static")
 		}
-		return func() { server.SetUsers(*all) }, nil
+		return func() {
+			for _, f := range all {
+				f.SetUsers(*known)
+			}
+		}, nil
 	}, userKeys...)
 }

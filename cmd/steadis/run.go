@@ -78,10 +78,7 @@ func run(ctx context.Context, c *config.Config, log *zap.Logger, sockets *socket
 	reloads.addTokens()
 	reloads.addTLS(tls)
 	reloads.addFinder(finder, tls, log)
-	reloads.addProxy(server, tls, log)
-	if readers != nil {
-		reloads.addProxy(readers, tls, log)
-	}
+	reloads.addProxy(fronts(server, readers), tls, log)
 	started := time.Now()
 	pages, err := admin.New(admin.Options{
 		Ready:    server.Ready,

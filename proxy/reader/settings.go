@@ -17,11 +17,8 @@ func laneOptions(o proxy.Options, standin bool) proxy.Options {
 }
 
 // Prepare checks the settings of o (proxy.Settings), and returns what puts them in force, in
-// every lane that there is and will be. Until that is called nothing has changed.
+// every lane that there is and will be; its Limits.Clients are for all of them together. Until that is called nothing has changed.
 func (r *Reader) Prepare(o proxy.Options) (apply func(), err error) {
-	if o.Limits.Clients < 1 {
-		o.Limits.Clients = r.clients()
-	}
 	next := laneOptions(o, r.o.Standin)
 	for _, l := range r.list() {
 		if _, err := l.server.Prepare(next); err != nil {
@@ -35,11 +32,8 @@ func (r *Reader) Prepare(o proxy.Options) (apply func(), err error) {
 func (r *Reader) configure(next proxy.Options) {
 	r.changing.Lock()
 	defer r.changing.Unlock()
-	former := r.server
-	next.Log, next.Shared, next.Users = former.Log, former.Shared, former.Users
-	next.Dial, next.Board, next.SocketsStay = former.Dial, former.Board, former.SocketsStay
 	r.mu.Lock()
-	r.server = next
+	r.server = r.server.With(next)
 	r.mu.Unlock()
 	for _, l := range r.list() {
 		if apply, err := l.server.Prepare(next); err == nil { // Prepare has asked before

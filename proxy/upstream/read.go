@@ -58,7 +58,7 @@ func (c *Conn) readFrames(size int) error {
 			case large.treatment != Keep:
 				dirty, err = c.take(large, buf[start:scanned], whole, dirty)
 				start = scanned
-			case whole && c.inRun(buf[start:scanned]):
+			case whole && c.inRun(&answers, buf[start:scanned]):
 				answers.frames = append(answers.frames, buf[start:scanned])
 				start = scanned
 			case whole:

@@ -16,14 +16,17 @@ type run struct {
 	calls  []Call
 }
 
-// inRun says whether frame may wait for the end of a run. That it is not asked for, ends a
+// maxRun bounds a run, and so the memory that its connection keeps for the next one.
+const maxRun = 512
+
+// inRun says whether frame may wait for the end of the run r. That it is not asked for, ends a
 // transaction's call or is withheld is only seen in deliverRun.
-func (c *Conn) inRun(frame []byte) bool {
+func (c *Conn) inRun(r *run, frame []byte) bool {
 	switch frame[0] {
 	case '-', '>':
 		return false
 	}
-	return !c.private && c.durable == nil && !c.subscribed.Load() && !c.monitoring.Load() && !c.loose.Load()
+	return len(r.frames) < maxRun && !c.private && c.durable == nil && !c.subscribed.Load() && !c.monitoring.Load() && !c.loose.Load()
 }
 
 // deliverRun hands a run on and empties it. An error ends the connection.
