@@ -3,6 +3,7 @@ package proxy
 import (
 	"steadis/proxy/hold"
 	"steadis/proxy/ring"
+	"steadis/proxy/upstream"
 )
 
 // How a session ends: by its client, by steadis, or with the process.
@@ -56,19 +57,30 @@ func (s *Session) abandon() {
 	}
 }
 
+// dropping adds up the held commands of a client that is gone: one that has flooded
+// has thousands, and the hold's lock is everybody's.
+type dropping struct {
+	commands int
+	bytes    int64
+}
+
+func (d *dropping) add(n int) { d.commands, d.bytes = d.commands+1, d.bytes+int64(n) }
+
 // dropUnsent forgets the first request that has not been sent and all behind it.
 func (s *Session) dropUnsent() {
 	first := 0
 	for first < s.queue.Len() && (*s.queue.At(first)).state != unsent {
 		first++
 	}
+	var dropped dropping
 	for s.queue.Len() > first {
 		r := s.queue.PopBack()
-		s.leave(r, s.server.hold.Drop)
+		s.leave(r, dropped.add)
 		s.letGo(r)
 		r.dropBody()
 		s.unload(r)
 	}
+	s.server.hold.Drop(dropped.commands, dropped.bytes)
 	s.next = min(s.next, first)
 }
 
@@ -100,12 +112,15 @@ func (s *Session) bury() {
 		s.waiting.Forget(s)
 		s.waiting = nil
 	}
+	var dropped dropping
 	for i := range s.queue.Len() {
 		r := *s.queue.At(i)
-		s.leave(r, s.server.hold.Drop)
+		s.leave(r, dropped.add)
 		s.letGo(r)
 		r.dropBody()
 	}
+	s.server.hold.Drop(dropped.commands, dropped.bytes)
+	s.orphan()
 	s.queue = ring.Ring[*request]{}
 	s.load = 0
 	s.charge()
@@ -119,6 +134,24 @@ func (s *Session) bury() {
 		s.link = nil
 	}
 	s.room.Broadcast()
+}
+
+// orphan leaves of what is in flight only what its reply needs. Or each command would keep
+// all that came with it until Redis has answered, which nobody counts any more: a crowd
+// that floods and is closed for it would still have its memory.
+func (s *Session) orphan() {
+	if s.flight == 0 || s.conn == nil {
+		return
+	}
+	s.conn.Replace(func(call upstream.Call) upstream.Call {
+		r, ok := call.(*request)
+		if !ok || r.s != s || r.batch == nil {
+			return call
+		}
+		c := *r
+		c.batch, c.raw, c.args = nil, nil, nil
+		return &c
+	})
 }
 
 // letGo gives back the link that a request holds of its own.

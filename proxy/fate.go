@@ -157,7 +157,7 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 		r.skip, r.got = max(r.skip, r.got), 0
 	}
 	if s.waiting != nil && r.state == unsent {
-		s.holdOne(r)
+		s.holdAsIs(r)
 	}
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,13 @@ type inlet struct {
 	raw syscall.RawConn // nil if nc is no socket
 	own []byte          // instead of memory that is shared, if nc is no socket
 	got *atomic.Uint64  // counts what was read
+
+	// short says whether memory is short. Then a socket is not read, though it is readable,
+	// before await has returned: what it has stays in the kernel.
+	short  func() bool
+	await  func()
+	putOff bool // the read was put off for that
+	due    bool // and is not again
 
 	lent *inletMemory // nil while nothing is read
 	read func(fd uintptr) bool
@@ -47,8 +55,8 @@ type inletMemory struct {
 var inletPool = sync.Pool{New: func() any { return new(inletMemory) }}
 
 // open is to be called once.
-func (m *inlet) open(nc net.Conn, got *atomic.Uint64) {
-	m.nc, m.raw, m.read, m.got = nc, socket.Raw(nc), m.readSome, got
+func (m *inlet) open(nc net.Conn, got *atomic.Uint64, short func() bool, await func()) {
+	m.nc, m.raw, m.read, m.got, m.short, m.await = nc, socket.Raw(nc), m.readSome, got, short, await
 	if m.raw == nil {
 		m.own = make([]byte, ownSize)
 	}
@@ -100,16 +108,32 @@ func (m *inlet) Fill(off int) (int, error) {
 	err := error(nil)
 	if m.raw == nil {
 		m.n, err = m.nc.Read(m.own[off:])
-	} else if err = m.raw.Read(m.read); err == nil {
-		err = m.err
+	} else {
+		err = m.fillFromSocket()
 	}
 	m.got.Add(uint64(m.n))
 	return m.n, err
 }
 
+func (m *inlet) fillFromSocket() error {
+	err := m.raw.Read(m.read)
+	if m.putOff && err == nil {
+		m.putOff = false
+		m.await()
+		m.due = true
+		err = m.raw.Read(m.read)
+		m.due = false
+	}
+	return cmp.Or(err, m.err)
+}
+
 // readSome reads what has come; false if nothing has: then it is called again when the
 // socket is readable.
 func (m *inlet) readSome(fd uintptr) bool {
+	if !m.due && m.short() {
+		m.putOff = true
+		return true
+	}
 	n, again, err := sysio.Read(fd, m.borrow().bytes[m.off:])
 	if again {
 		m.giveBack()

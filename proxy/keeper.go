@@ -26,6 +26,7 @@ func (s *Server) keep(ctx context.Context) {
 	}
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	defer s.memory.end()
 	for {
 		select {
 		case <-ctx.Done():

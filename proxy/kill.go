@@ -53,6 +53,16 @@ func (s *Session) cut() {
 	s.mu.Unlock()
 }
 
+// tryCut is cut, if nobody else has the session at the moment. It returns whether it has.
+func (s *Session) tryCut() bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	s.abort()
+	s.mu.Unlock()
+	return true
+}
+
 // killNobody returns a CLIENT KILL that Redis judges as it would judge this one, but that
 // hits nobody. fault is its answer if it is so wrong that there is none.
 func (s *Session) killNobody(args [][]byte) (raw []byte, fault string) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -17,14 +16,27 @@ import (
 type memory struct {
 	limit atomic.Int64
 	used  atomic.Int64
-	full  chan struct{} // capacity 1: the limit is exceeded
+	full  chan struct{}                 // capacity 1: the limit is exceeded
+	eased atomic.Pointer[chan struct{}] // closed, and replaced, when evict has done what it can
 }
 
 func newMemory(limit int64) *memory {
 	m := &memory{full: make(chan struct{}, 1)}
 	m.limit.Store(limit)
+	m.ease()
 	return m
 }
+
+// ease lets those go on who wait for evict. One goroutine calls it.
+func (m *memory) ease() {
+	next := make(chan struct{})
+	if former := m.eased.Swap(&next); former != nil {
+		close(*former)
+	}
+}
+
+// end is for when evict will not be called any more: nobody is to wait for it then.
+func (m *memory) end() { close(*m.eased.Load()) }
 
 // add takes n bytes, or gives them back.
 func (m *memory) add(n int64) {
@@ -84,8 +96,10 @@ func (s *Session) overShare() bool {
 }
 
 // evict closes the clients that have most, until all of them together have less than the
-// limit. What waits for a master has a limit of its own, and does not count here.
+// limit. What waits for a master has a limit of its own, and does not count here. It waits
+// for nobody: a client whose lock is taken gets away, until the next time.
 func (s *Server) evict() {
+	defer s.memory.ease()
 	allowed := s.allowedMemory()
 	if s.memory.used.Load() <= allowed {
 		return
@@ -96,7 +110,9 @@ func (s *Server) evict() {
 	}
 	var users []user
 	for _, sess := range s.list() {
-		sess.mu.Lock()
+		if !sess.mu.TryLock() {
+			continue
+		}
 		n := sess.charged
 		if sess.waiting != nil {
 			n = 0
@@ -111,7 +127,9 @@ func (s *Server) evict() {
 		if u.bytes <= 0 || s.memory.used.Load() <= goal {
 			break
 		}
-		u.session.cut()
+		if !u.session.tryCut() {
+			continue
+		}
 		closed, most = closed+1, max(most, u.bytes)
 	}
 	if closed > 0 {
@@ -123,31 +141,37 @@ func (s *Server) evict() {
 
 // allowedMemory is what clients may have now: beside the limit what waits for a master.
 func (s *Server) allowedMemory() int64 {
-	held := s.hold.Counts()
-	return s.memory.limit.Load() + held.Bytes + int64(held.Waiting)*requestCost
+	commands, bytes := s.hold.Waiting()
+	return s.memory.limit.Load() + bytes + int64(commands)*requestCost
 }
 
-// awaitMemory keeps a client from being read while all have too much, until some have been
-// closed: thousands that send at the same moment would each get a batch in first. It
-// waits no longer than that takes at most, so that an end of the client is noticed.
+// tooMuch says whether all clients together have more than they may. It costs two looks at
+// memory, so that it can be asked at every read.
+func (s *Server) tooMuch() bool {
+	return s.memory.used.Load() > s.memory.limit.Load() && s.memory.used.Load() > s.allowedMemory()
+}
+
+// awaitMemory keeps a client from being read while all have too much, until evict has done
+// what it can. It is no matter of time: with thousands that have sent at the same moment
+// evict may get its turn only after all of them, and if they were read meanwhile, each
+// would have got a batch in.
 func (s *Server) awaitMemory() {
-	for range memoryWaits {
-		if s.memory.used.Load() <= s.memory.limit.Load() || s.memory.used.Load() <= s.allowedMemory() {
+	for range evictions {
+		if !s.tooMuch() {
 			return
 		}
+		eased := *s.memory.eased.Load()
 		select {
 		case s.memory.full <- struct{}{}:
 		default: // it is known
 		}
-		time.Sleep(memoryWait)
+		<-eased
 	}
 }
 
-// memoryWait and memoryWaits bound what awaitMemory waits.
-const (
-	memoryWait  = time.Millisecond
-	memoryWaits = 100
-)
+// evictions is how often a client waits for evict before it is read all the same: more often
+// than that is needed only if what there is too much of is nobody's that could be closed.
+const evictions = 1000
 
 // Memory says how many bytes clients have in unread replies and commands under way: what
 // limits.memory bounds.

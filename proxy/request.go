@@ -114,6 +114,21 @@ func (r *request) own() *rare {
 	return r.rare
 }
 
+// apart returns r, or a copy of it that has nothing of the batch with which r came.
+// It must be a whole command, and in no one's hands but the caller's.
+func (r *request) apart() *request {
+	if r.batch == nil || len(r.batch.requests) == 1 {
+		return r
+	}
+	c := *r
+	c.batch = nil
+	if len(r.raw) <= maxInPlace { // a longer one has memory of its own already
+		c.raw = bytes.Clone(r.raw)
+		c.args, _ = resp.AppendArgs(make([][]byte, 0, len(r.args)), c.raw)
+	}
+	return &c
+}
+
 // maxTries is how often a command that a node refused as no master is sent again,
 // each time to a master verified anew.
 const maxTries = 4

@@ -251,7 +251,7 @@ func (s *Server) admit(nc net.Conn, id uint64, begin func(*Session)) *clientConn
 		Unauthenticated: sess.unauthenticated,
 	})
 	c := &clientConn{Guard: guard, session: sess}
-	c.in.open(nc, &s.traffic.in)
+	c.in.open(nc, &s.traffic.in, s.tooMuch, s.awaitMemory)
 	return c
 }
 

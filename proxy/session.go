@@ -100,10 +100,12 @@ func (s *Session) submit(b *batch) {
 	requests := b.take()
 	s.set = s.server.set.Load()
 	s.void = false
+	timed := s.nextTimed(len(requests))
 	for i, cmd := range b.commands {
-		s.enqueue(&requests[i], b, cmd, now)
+		if r := s.enqueue(&requests[i], b, cmd, now); i == timed && r != nil {
+			s.time(r, now)
+		}
 	}
-	s.timeOne(requests, now)
 	s.server.traffic.commands.Add(uint64(len(requests)))
 	b.submitted()
 	s.addBody()
@@ -136,10 +138,11 @@ func (s *Session) crowded() bool {
 		(s.queue.Len() > s.set.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
 }
 
-// enqueue adds a command of b to the queue, as r. s.mu must be held.
-func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time) {
+// enqueue adds a command of b to the queue, as r or, if it is to be held, as a copy of it,
+// and returns that; nil if it is not queued. s.mu must be held.
+func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time) *request {
 	if s.dead || s.ended {
-		return
+		return nil
 	}
 	info := s.server.table.Load().Lookup(cmd.args)
 	*r = request{s: s, batch: b, raw: cmd.raw, args: cmd.args, info: info, frames: 1, copies: 1, size: int32(len(cmd.raw)), rare: &plainRequest}
@@ -155,17 +158,22 @@ func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time
 	if s.void {
 		s.server.hold.RefuseAtOnce(hold.Full)
 		s.refuseTail(r)
-		return
+		return nil
 	}
-	if s.waiting != nil && !s.enter(r) {
-		s.refuseTail(r)
-		return
+	if s.waiting != nil {
+		if !s.enter(r) {
+			s.refuseTail(r)
+			return nil
+		}
+		if s.body == nil {
+			r = r.apart()
+		}
 	}
 	s.push(r)
+	return r
 }
 
-// refuseTail answers a command for which there is no room in the hold. Refusals
-// in a row share one place in the queue, so that they cannot fill memory.
+// refuseTail answers a command for which there is no room in the hold.
 func (s *Session) refuseTail(r *request) {
 	switch r.info.Verb {
 	case command.Multi:
@@ -173,19 +181,30 @@ func (s *Session) refuseTail(r *request) {
 	case command.Exec, command.Discard:
 		s.void = false
 	}
-	if n := s.queue.Len(); n > 0 && r.info.Class != command.Transaction {
-		if tail := *s.queue.At(n - 1); tail.info == refusedInfo && !tail.passed {
+	if r = s.crowdOut(s.queue.Len()-1, r); r != nil {
+		s.push(r)
+		s.answerReady()
+	}
+}
+
+// crowdOut refuses r, for which there is no room in the hold, in the place behind queue[last].
+// Refusals in a row share one place, so that they cannot fill memory: then it returns nil.
+// What it returns otherwise has nothing of the batch of r.
+func (s *Session) crowdOut(last int, r *request) *request {
+	transaction := r.info.Class == command.Transaction
+	if last >= 0 && !transaction {
+		if tail := *s.queue.At(last); tail.info == refusedInfo && !tail.passed && tail.mute == r.mute {
 			tail.copies++
-			return
+			return nil
 		}
 	}
-	if r.info.Class != command.Transaction {
-		r.info = refusedInfo
+	refusal := *r
+	refusal.batch, refusal.size = nil, 0
+	if !transaction {
+		refusal.info = refusedInfo
 	}
-	r.size = 0
-	s.refused(r, s.set.errFull)
-	s.push(r)
-	s.answerReady()
+	s.refused(&refusal, s.set.errFull)
+	return &refusal
 }
 
 // refusedInfo marks the requests that refuseTail makes.

@@ -22,16 +22,15 @@ type traffic struct {
 // pad keeps counters that different threads move on cache lines of their own.
 type pad [64]byte
 
-// timeOne picks one command of a batch whose latency is measured: from its arrival to its
-// reply, with the time for which it was held. One, since the clock costs as much as a
-// tenth of a pipelined command; another place in the batch each time, since the last ones
-// wait longest. s.mu must be held.
-func (s *Session) timeOne(batch []request, now time.Time) {
+// nextTimed says which command of a batch of n, in its turn, has its latency measured.
+func (s *Session) nextTimed(n int) int {
 	s.turn++
-	r := &batch[s.turn%uint32(len(batch))]
-	if r.s != nil {
-		r.came = max(1, int64(now.Sub(s.server.started)))
-	}
+	return int(s.turn % uint32(n))
+}
+
+// time begins to measure the latency of r, which has come now.
+func (s *Session) time(r *request, now time.Time) {
+	r.came = max(1, int64(now.Sub(s.server.started)))
 }
 
 // timed notes the latency of a command that has been answered, if it is to be measured.

@@ -135,27 +135,59 @@ func (s *Session) leaveGone() {
 	}
 }
 
-// holdAll counts everything that is not sent as held.
+// holdAll counts everything that is not sent as held. What waits gets memory of its own, and
+// what there is no room for none: either would keep all that came with it, for as long as
+// the hold lasts, and nobody counts that.
 func (s *Session) holdAll() {
-	for i := 0; i < s.queue.Len(); i++ {
-		switch r := *s.queue.At(i); {
-		case r.state == unsent:
-			s.holdOne(r)
-		case r.role == rolePing && !s.enter(r): // it waits for those before it
-			r.role = roleCommand
-			s.refused(r, s.set.errFull)
+	kept := 0
+	for i := range s.queue.Len() {
+		r := *s.queue.At(i)
+		if r.state == unsent || r.role == rolePing { // a PING waits for those before it
+			r = s.holdOne(kept-1, r)
+		}
+		if r != nil {
+			*s.queue.At(kept) = r
+			kept++
 		}
 	}
+	s.queue.Truncate(kept)
+	s.charge()
 	s.answerReady()
 }
 
-// holdOne counts r as held, or refuses it if there is no room for it or it has
-// waited for the hold time already.
-func (s *Session) holdOne(r *request) {
+// holdOne counts r as held, or refuses it if there is no room for it or it has waited for
+// the hold time already. It returns what is to have its place in the queue, behind
+// queue[last]; nil for nothing.
+func (s *Session) holdOne(last int, r *request) *request {
+	// What nothing but the queue has may become another request.
+	plain := s.tx == nil && (r.role == roleCommand || r.role == rolePing) && r.rare == &plainRequest && !r.doubt
 	switch {
-	case s.overdue(r):
+	case !plain:
+		s.holdAsIs(r)
+	case r.role == roleCommand && s.overdue(r):
+		s.refuse(r, hold.Expired, s.server.outageReply())
+	case s.enter(r):
+		return r.apart()
+	default:
+		s.bytes -= int(r.size)
+		s.load -= cost(r)
+		r.role = roleCommand
+		if r = s.crowdOut(last, r); r != nil {
+			s.load += cost(r)
+		}
+	}
+	return r
+}
+
+// holdAsIs is holdOne for a request that has to stay the same.
+func (s *Session) holdAsIs(r *request) {
+	switch {
+	case r.role != rolePing && s.overdue(r):
 		s.refuse(r, hold.Expired, s.server.outageReply())
 	case !s.enter(r):
+		if r.role == rolePing {
+			r.role = roleCommand
+		}
 		s.refused(r, s.set.errFull)
 	}
 }

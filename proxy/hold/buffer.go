@@ -94,6 +94,8 @@ type Outage struct {
 // End) and by whoever reads status.
 type Buffer struct {
 	window atomic.Int64 // Limits.Window
+	// waiting and bytes are those of counts, for who asks often.
+	waiting, bytes atomic.Int64
 
 	mu     sync.Mutex // guards all below; nothing is called under it
 	limits Limits
@@ -132,10 +134,23 @@ func (b *Buffer) Enter(n int) bool {
 		b.tallyLocked(func(t *Tally) { t.Held++; t.Refused++ })
 		return false
 	}
-	b.counts.Waiting++
-	b.counts.Bytes += int64(n)
+	b.moveLocked(1, int64(n))
 	b.tallyEnterLocked()
 	return true
+}
+
+// moveLocked changes how much waits.
+func (b *Buffer) moveLocked(commands int, bytes int64) {
+	b.counts.Waiting += commands
+	b.counts.Bytes += bytes
+	b.waiting.Store(int64(b.counts.Waiting))
+	b.bytes.Store(b.counts.Bytes)
+}
+
+// Waiting returns how many commands wait, and their bytes. It takes no lock: the two may be
+// of different moments.
+func (b *Buffer) Waiting() (commands int, bytes int64) {
+	return int(b.waiting.Load()), b.bytes.Load()
 }
 
 // Release counts a held command of n bytes as sent.
@@ -144,16 +159,19 @@ func (b *Buffer) Release(n int) {
 	defer b.mu.Unlock()
 	b.counts.Released++
 	b.tallyLocked(func(t *Tally) { t.Released++ })
-	b.leaveLocked(n)
+	b.leaveLocked(1, int64(n))
 }
 
-// Drop counts a held command of n bytes as dropped, because its client is gone.
-func (b *Buffer) Drop(n int) {
+// Drop counts held commands of so many bytes as dropped, because their client is gone.
+func (b *Buffer) Drop(commands int, bytes int64) {
+	if commands == 0 {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.counts.Dropped++
-	b.tallyLocked(func(t *Tally) { t.Dropped++ })
-	b.leaveLocked(n)
+	b.counts.Dropped += uint64(commands)
+	b.tallyLocked(func(t *Tally) { t.Dropped += uint64(commands) })
+	b.leaveLocked(commands, bytes)
 }
 
 // Refuse counts a held command of n bytes as refused.
@@ -162,7 +180,7 @@ func (b *Buffer) Refuse(n int, why Refusal) {
 	defer b.mu.Unlock()
 	b.counts.Refused[why]++
 	b.tallyLocked(func(t *Tally) { t.Refused++ })
-	b.leaveLocked(n)
+	b.leaveLocked(1, int64(n))
 }
 
 // RefuseAtOnce counts a command that never waited as held and refused.
@@ -174,9 +192,8 @@ func (b *Buffer) RefuseAtOnce(why Refusal) {
 	b.tallyLocked(func(t *Tally) { t.Held++; t.Refused++ })
 }
 
-func (b *Buffer) leaveLocked(n int) {
-	b.counts.Waiting--
-	b.counts.Bytes -= int64(n)
+func (b *Buffer) leaveLocked(commands int, bytes int64) {
+	b.moveLocked(-commands, -bytes)
 	if b.counts.Waiting == 0 && b.outage.Phase == Draining {
 		b.outage = Outage{}
 		b.tallyEndLocked()

@@ -75,7 +75,7 @@ func TestBounds(t *testing.T) {
 			case 0:
 				b.Release(n)
 			case 1:
-				b.Drop(n)
+				b.Drop(1, int64(n))
 			default:
 				b.Refuse(n, Refusals[rnd.IntN(len(Refusals))])
 			}

@@ -21,7 +21,7 @@ func TestTally(t *testing.T) {
 		b.Enter(1) // there is no room
 		time.Sleep(time.Second)
 		b.Waited(time.Second)
-		b.Drop(10)
+		b.Drop(1, 10)
 		b.RefuseAtOnce(Expired)
 		if last, _ := b.Tallies(); last.LongestWait != time.Second || !last.Drained.IsZero() {
 			t.Errorf("while it goes on: %+v", last)

@@ -53,6 +53,21 @@ func (r *Ring[T]) PopBack() T {
 	return v
 }
 
+// Truncate removes all but the first n elements, of which there must be as many, and gives
+// the memory of most of the others back.
+func (r *Ring[T]) Truncate(n int) {
+	for r.n > n {
+		r.PopBack()
+	}
+	size := len(r.buf)
+	for size > keep && size/4 >= n {
+		size /= 2
+	}
+	if size < len(r.buf) {
+		r.resize(size)
+	}
+}
+
 func (r *Ring[T]) shrink() {
 	if r.n == 0 {
 		r.head = 0
@@ -62,11 +77,10 @@ func (r *Ring[T]) shrink() {
 	}
 }
 
-func (r *Ring[T]) grow() {
-	size := 2 * len(r.buf)
-	if size == 0 {
-		size = 4
-	}
+func (r *Ring[T]) grow() { r.resize(max(4, 2*len(r.buf))) }
+
+// resize makes room for size elements, a power of two and enough for those that there are.
+func (r *Ring[T]) resize(size int) {
 	buf := make([]T, size)
 	for i := range r.n {
 		buf[i] = *r.At(i)

@@ -13,6 +13,10 @@ func TestRingAgainstSlice(t *testing.T) {
 	var want []int
 	for i := range 200_000 {
 		switch op := rnd.IntN(5); {
+		case i%1009 == 0:
+			n := len(want) - min(len(want), rnd.IntN(2*keep))
+			r.Truncate(n)
+			want = want[:n]
 		case op < 2 || (i/5000)%2 == 0 && op == 2:
 			r.Push(i)
 			want = append(want, i)
@@ -53,5 +57,23 @@ func TestRingGivesMemoryBack(t *testing.T) {
 	}
 	if r.buf != nil {
 		t.Errorf("an empty ring keeps %d elements' memory", len(r.buf))
+	}
+}
+
+func TestTruncateGivesMemoryBack(t *testing.T) {
+	for _, n := range []int{0, 1, keep, 2 * keep} {
+		var r Ring[int]
+		for i := range 16 * keep {
+			r.Push(i)
+		}
+		r.Truncate(n)
+		if r.Len() != n || len(r.buf) > max(keep, 4*n) {
+			t.Errorf("after Truncate(%d) of %d there are %d, and memory for %d", n, 16*keep, r.Len(), len(r.buf))
+		}
+		for i := range n {
+			if got := r.Pop(); got != i {
+				t.Fatalf("after Truncate(%d) element %d is %d", n, i, got)
+			}
+		}
 	}
 }

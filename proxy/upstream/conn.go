@@ -173,6 +173,20 @@ func (c *Conn) Send(calls []Call) error {
 	return nil
 }
 
+// Replace puts what with returns in the place of each call in flight, so that the former one
+// is not kept until its reply. with is called under the connection's lock and may only look
+// and copy; what it returns must be like the call but for AppendWire, which is over.
+func (c *Conn) Replace(with func(Call) Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.inflight.Len() {
+		e := c.inflight.At(i)
+		if call := with(e.call); e.call != c.streaming {
+			e.call = call
+		}
+	}
+}
+
 // usable says whether Send would take calls now.
 func (c *Conn) usable() bool {
 	c.mu.Lock()

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -130,6 +132,84 @@ func TestHoldIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFloodedHoldTakesLittle: a few held commands do not keep all that came with them, be it
+// before the hold was full or later, and be the client waiting already or not.
+func TestFloodedHoldTakesLittle(t *testing.T) {
+	const clients, pipeline, room, sent = 60, 1200, 120, 1200 * 22
+	inWorld(t, proxy.Options{HoldMaxCommands: room}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		crowd := make([]*client, clients)
+		for i := range crowd {
+			crowd[i] = w.warm()
+		}
+		w.holding()
+		before := inUse()
+		gets := slices.Repeat([]string{"GET k"}, pipeline)
+		for _, c := range crowd {
+			c.send(gets[:2]...) // each holds something
+		}
+		for range 2 {
+			for _, c := range crowd {
+				c.send(gets...)
+			}
+		}
+		synctest.Wait()
+		if n := w.counts(); n.Waiting != room || n.Refused["full"] != 2*clients*pipeline {
+			t.Errorf("%+v, want %d waiting and %d refused", n, room, 2*clients*pipeline)
+		}
+		if grown := inUse() - before; grown > clients*mayTake(sent) {
+			t.Errorf("%d held commands take %d bytes: %d for each client", room, grown, grown/clients)
+		}
+		w.promote()
+		w.serve(w.b)
+		for _, c := range crowd {
+			c.want("nil", "nil")
+			for range 2 * pipeline {
+				c.want("LOADING steadis: no master for 'mymaster' now, and as many commands wait ...")
+			}
+		}
+	})
+}
+
+// TestFloodAtOnceTakesLittle: the hold is full before most clients have begun to wait.
+func TestFloodAtOnceTakesLittle(t *testing.T) {
+	const clients, pipeline, room, sent = 60, 1200, 120, 1200 * 22
+	inWorld(t, proxy.Options{HoldMaxCommands: room}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		crowd := make([]*client, clients)
+		for i := range crowd {
+			crowd[i] = w.warm()
+		}
+		w.a.HoldReplies()
+		for _, c := range crowd {
+			c.send("GET k") // behind it the others stay in the queue, whatever becomes of them
+		}
+		synctest.Wait()
+		w.holding()
+		before := inUse()
+		for _, c := range crowd {
+			c.send(slices.Repeat([]string{"GET k"}, pipeline)...)
+		}
+		synctest.Wait()
+		if grown := inUse() - before; grown > clients*mayTake(sent) {
+			t.Errorf("%d held commands take %d bytes: %d for each client", w.counts().Waiting, grown, grown/clients)
+		}
+	})
+}
+
+// mayTake is for a client of a flood that has sent so many bytes: the network of these tests
+// keeps as much memory as it has carried at one time.
+func mayTake(sent int) int { return sent + 10<<10 }
+
+// inUse is what is in use of the heap, in bytes.
+func inUse() int {
+	runtime.GC()
+	runtime.GC() // the first one only empties the pools' first halves
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // TestSetUpDuringAHold: a new connection can be made ready while there is no
