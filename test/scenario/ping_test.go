@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"strings"
 	"testing"
 
 	"steadis/proxy"
@@ -25,4 +26,33 @@ func TestPingsWhileTheMasterIsFrozen(t *testing.T) {
 			c.want("PONG")
 		})
 	}
+}
+
+// TestLongPingsAreShadowedShort: a PING is answered at once, so what the master gets of it may
+// wait there, and nobody counts it: it must not be as long as the client likes.
+func TestLongPingsAreShadowedShort(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.warm()
+		w.a.Forget()
+		long := strings.Repeat("x", 100_000)
+		c.send("PING hello", "PING "+long)
+		c.want("hello", long)
+		c.send("GET k") // behind them
+		c.want("nil")
+		hello, bare := 0, 0
+		for _, call := range w.a.Calls("PING") {
+			switch text := strings.Join(call.Args, " "); {
+			case text == "PING hello":
+				hello++
+			case text == "PING":
+				bare++
+			default:
+				t.Errorf("the master was sent a PING of %d bytes", len(text))
+			}
+		}
+		if hello != 1 || bare == 0 {
+			t.Errorf("the master has seen PING hello %d times, PING %d times", hello, bare)
+		}
+	})
 }
