@@ -174,7 +174,7 @@ func (s *Session) refuseTail(r *request) {
 		s.void = false
 	}
 	if n := s.queue.Len(); n > 0 && r.info.Class != command.Transaction {
-		if tail := *s.queue.At(n - 1); tail.info == refusedInfo && !tail.passed {
+		if tail := *s.queue.At(n - 1); tail.info == refusedInfo && tail.mute == r.mute && !tail.passed {
 			tail.copies++
 			return
 		}
