@@ -94,6 +94,7 @@ func (b *batch) answered(r *request) {
 	}
 	if b.left--; b.left == 0 && b.size < len(sizes) {
 		clear(b.requests) // or the pool would keep their session
+		clear(b.args)     // and bytes that are not b.raw, even beside the next ones
 		sizes[b.size].pool.Put(b)
 	}
 }

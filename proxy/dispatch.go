@@ -22,7 +22,7 @@ func (s *Session) dispatch() {
 					break
 				}
 				s.next++
-			} else if crowded || s.flight+len(s.batch) >= s.window() || !s.advance(r) {
+			} else if crowded || s.flight-s.shadows+len(s.batch) >= s.window() || !s.advance(r) {
 				break
 			}
 		}
@@ -39,7 +39,8 @@ const (
 	firstMeanReply = 512 << 10
 )
 
-// window is how many commands of this client may be in flight.
+// window is how many commands of this client may be in flight, beside shadows, whose replies
+// are not for it.
 func (s *Session) window() int {
 	return max(1, int(s.set.Limits.Output)/windowShare/max(s.meanReply, 1))
 }

@@ -77,6 +77,10 @@ var shadowInfo = infoOf("shadow")
 // more PINGs than that waits for none of them, and Redis sees as many as it keeps up with.
 const maxShadows = 16
 
+// maxShadowBytes is how long a PING may be for Redis to get it as it is; instead of a longer
+// one it gets a bare one. Shadows count in no limit, and the master may not read for a while.
+const maxShadowBytes = 1 << 10
+
 // shadow sends Redis the PING that steadis answers, so that the master's own figures
 // (commandstats, SLOWLOG, MONITOR) know of it; what Redis says to it does not matter,
 // and nobody waits for it. A client has few of them in flight, and none while a
@@ -93,8 +97,13 @@ func (s *Session) shadow(r *request) {
 	if conn == nil || s.flight > 0 && conn != s.conn || s.pin != nil && s.pin.conn != conn {
 		return
 	}
-	call := &request{s: s, info: shadowInfo, role: roleRestore, frames: 1, raw: r.raw, rare: &plainRequest}
+	raw := r.raw
+	if len(raw) > maxShadowBytes {
+		raw = pingCommand
+	}
+	call := &request{s: s, info: shadowInfo, role: roleRestore, frames: 1, raw: raw, rare: &plainRequest}
 	if conn.Send([]upstream.Call{call}) == nil {
+		call.raw = nil // it would keep all that came with the PING
 		s.shadows++
 		s.conn, s.via = conn, link
 		s.flight++

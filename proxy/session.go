@@ -77,7 +77,7 @@ type Session struct {
 
 	body *resp.Body // of the batch's last command; only submit's goroutine has it
 
-	void  bool // of the batch at hand a MULTI was refused: what it should have held is, too
+	void  bool // a MULTI was refused: what it should have had behind it is, too
 	ended bool // nothing more is read
 	gone  bool // the client hung up: nothing that waits for it may run
 	dead  bool // closed; late replies are dropped
@@ -99,7 +99,9 @@ func (s *Session) submit(b *batch) {
 	s.mu.Lock()
 	requests := b.take()
 	s.set = s.server.set.Load()
-	s.void = false
+	if s.waiting == nil && s.queue.Len() == 0 {
+		s.void = false // the hold is over, and so is what it had no room for
+	}
 	timed := s.nextTimed(len(requests))
 	for i, cmd := range b.commands {
 		if r := s.enqueue(&requests[i], b, cmd, now); i == timed && r != nil {
@@ -175,12 +177,6 @@ func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time
 
 // refuseTail answers a command for which there is no room in the hold.
 func (s *Session) refuseTail(r *request) {
-	switch r.info.Verb {
-	case command.Multi:
-		s.void = true
-	case command.Exec, command.Discard:
-		s.void = false
-	}
 	if r = s.crowdOut(s.queue.Len()-1, r); r != nil {
 		s.push(r)
 		s.answerReady()
@@ -191,6 +187,7 @@ func (s *Session) refuseTail(r *request) {
 // Refusals in a row share one place, so that they cannot fill memory: then it returns nil.
 // What it returns otherwise has nothing of the batch of r.
 func (s *Session) crowdOut(last int, r *request) *request {
+	s.noteVoid(r)
 	transaction := r.info.Class == command.Transaction
 	if last >= 0 && !transaction {
 		if tail := *s.queue.At(last); tail.info == refusedInfo && !tail.passed && tail.mute == r.mute {
@@ -205,6 +202,16 @@ func (s *Session) crowdOut(last int, r *request) *request {
 	}
 	s.refused(&refusal, s.set.errFull)
 	return &refusal
+}
+
+// noteVoid notes what a refusal of r means to what comes behind it.
+func (s *Session) noteVoid(r *request) {
+	switch r.info.Verb {
+	case command.Multi:
+		s.void = true
+	case command.Exec, command.Discard:
+		s.void = false
+	}
 }
 
 // refusedInfo marks the requests that refuseTail makes.

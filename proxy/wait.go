@@ -140,10 +140,14 @@ func (s *Session) leaveGone() {
 // the hold lasts, and nobody counts that.
 func (s *Session) holdAll() {
 	kept := 0
+	s.void = false
 	for i := range s.queue.Len() {
 		r := *s.queue.At(i)
-		if r.state == unsent || r.role == rolePing { // a PING waits for those before it
+		switch {
+		case r.state == unsent || r.role == rolePing: // a PING waits for those before it
 			r = s.holdOne(kept-1, r)
+		case r.refused:
+			s.noteVoid(r)
 		}
 		if r != nil {
 			*s.queue.At(kept) = r
@@ -166,7 +170,7 @@ func (s *Session) holdOne(last int, r *request) *request {
 		s.holdAsIs(r)
 	case r.role == roleCommand && s.overdue(r):
 		s.refuse(r, hold.Expired, s.server.outageReply())
-	case s.enter(r):
+	case !s.voids(r) && s.enter(r):
 		return r.apart()
 	default:
 		s.bytes -= int(r.size)
@@ -177,6 +181,15 @@ func (s *Session) holdOne(last int, r *request) *request {
 		}
 	}
 	return r
+}
+
+// voids counts r as refused if it belongs to a transaction whose MULTI was.
+func (s *Session) voids(r *request) bool {
+	if !s.void || r.held {
+		return false
+	}
+	s.server.hold.RefuseAtOnce(hold.Full)
+	return true
 }
 
 // holdAsIs is holdOne for a request that has to stay the same.

@@ -204,3 +204,31 @@ func TestRefusedMultiTakesItsBatchAlong(t *testing.T) {
 		c.want("OK", "QUEUED", "[OK]", "1")
 	})
 }
+
+// TestMultiRefusedByAFullHold: what was to be in a transaction that was refused does not run
+// outside of it, though there is room for it by then.
+func TestMultiRefusedByAFullHold(t *testing.T) {
+	const full = "LOADING steadis: no master for 'mymaster' now, and as many commands wait ..."
+	inWorld(t, proxy.Options{HoldMaxCommands: 2}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c, first, behind, p := w.warm(), w.connect(), w.connect(), w.connect()
+		w.holding()
+		p.send("GET a")
+		behind.send("GET a")
+		first.send("MULTI") // in several pieces, as a long pipeline comes
+		first.want(full)
+		behind.send("MULTI")
+		p.nc.Close()
+		synctest.Wait()
+		first.send("SET k first", "EXEC")
+		first.want(full, full)
+		behind.send("SET k behind", "EXEC", "GET a")
+		c.send("MULTI")
+		c.want(full)
+		w.promote()
+		w.serve(w.b)
+		behind.want("nil", full, full, full, "nil")
+		c.send("GET k", "SET k after", "GET k")
+		c.want("nil", "OK", "after")
+	})
+}
