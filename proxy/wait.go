@@ -197,10 +197,11 @@ func (s *Session) holdAsIs(r *request) {
 	switch {
 	case r.role != rolePing && s.overdue(r):
 		s.refuse(r, hold.Expired, s.server.outageReply())
-	case !s.enter(r):
+	case s.voids(r) || !s.enter(r):
 		if r.role == rolePing {
 			r.role = roleCommand
 		}
+		s.noteVoid(r)
 		s.refused(r, s.set.errFull)
 	}
 }
