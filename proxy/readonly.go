@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"

@@ -44,7 +44,7 @@ func servePage(name string) http.HandlerFunc {
 }
 
 // serveHistory answers "what went through lately?": ?after=<ms since 1970> leaves out
-// what the one who asks has already.
+// what the one who asks has already, and ?master= says whose it is, where there are several.
 func (s *Server) serveHistory(w http.ResponseWriter, r *http.Request) {
 	after := int64(0)
 	if given := r.URL.Query().Get("after"); given != "" {
@@ -55,7 +55,12 @@ func (s *Server) serveHistory(w http.ResponseWriter, r *http.Request) {
 		}
 		after = n
 	}
-	data, err := json.Marshal(s.options.History(after))
+	master, status, problem := s.chosen(r)
+	if problem != "" {
+		text(w, status, problem)
+		return
+	}
+	data, err := json.Marshal(s.options.History(master, after))
 	if err != nil {
 		s.options.Log.Error("the history cannot be written as JSON", zap.Error(err))
 		text(w, http.StatusInternalServerError, "steadis: the history cannot be written as JSON: "+err.Error())
