@@ -17,7 +17,7 @@ import (
 var page embed.FS
 
 // pageFiles are what index.html refers to, under /page/.
-var pageFiles = []string{"style.css", "icon.svg", "app.js", "dom.js", "state.js", "deployment.js", "chart.js", "failovers.js", "tables.js"}
+var pageFiles = []string{"style.css", "icon.svg", "app.js", "dom.js", "state.js", "deployment.js", "chart.js", "failovers.js", "tables.js", "masters.js"}
 
 // pageTypes are the files' types; the machine's own table may differ.
 var pageTypes = map[string]string{
