@@ -121,12 +121,12 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 		log.Warn(err.Error())
 		return nil
 	}
-	clients, advice, err := affordClients(limit, c.Limits.Clients)
+	clients, advice, err := affordClients(limit, c.Limits.Clients, len(c.PerMaster()))
 	if err != nil {
 		return err
 	}
 	if advice == "" {
-		_, advice = judgeDescriptors(limit, clients)
+		_, advice = judgeDescriptors(limit, clients, len(c.PerMaster()))
 	}
 	if advice != "" {
 		log.Warn(advice)
@@ -135,11 +135,11 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 	return nil
 }
 
-// warnDescriptors says if there are too few file descriptors for so many clients.
-func warnDescriptors(log *zap.Logger, clients int) {
+// warnDescriptors says if there are too few file descriptors for what c allows.
+func warnDescriptors(log *zap.Logger, c *config.Config) {
 	if limit, err := descriptorLimit(); err != nil {
 		log.Warn(err.Error())
-	} else if _, advice := judgeDescriptors(limit, clients); advice != "" {
+	} else if _, advice := judgeDescriptors(limit, c.Limits.Clients, len(c.PerMaster())); advice != "" {
 		log.Warn(advice)
 	}
 }
