@@ -148,6 +148,7 @@ func TestTwoMasters(t *testing.T) {
 		m.do(t, m.dial(t, master+"-r"), master, "GET", "of")
 	}
 	m.losesOne(t, cache, sessions)
+	m.forgetsOne(t, cache, sessions)
 }
 
 func (m *twoMasters) tellsThemApart(t *testing.T) {
@@ -206,6 +207,19 @@ func (m *twoMasters) handsOver(t *testing.T, cache, sessions *wire.Conn) {
 		m.do(t, c, "OK", "SELECT", "1")
 		m.do(t, c, "OK", "SET", "db1", name)
 	}
+	m.takeOver(t)
+	for name, c := range map[string]*wire.Conn{"of-cache": cache, "of-sessions": sessions} {
+		m.do(t, c, name, "CLIENT", "GETNAME")
+		m.do(t, c, name, "GET", "db1")
+	}
+	if m.status(t, "cache").Proxy.Clients != 1 || m.status(t, "sessions").Proxy.Clients != 1 {
+		t.Error("the clients are not where they belong")
+	}
+}
+
+// takeOver starts a process that takes over, and returns once the former one has ended.
+func (m *twoMasters) takeOver(t *testing.T) {
+	t.Helper()
 	former := m.ended
 	m.serve(t)
 	select {
@@ -214,12 +228,22 @@ func (m *twoMasters) handsOver(t *testing.T, cache, sessions *wire.Conn) {
 	case <-m.ctx.Done():
 		t.Fatal("the former process has not ended")
 	}
-	for name, c := range map[string]*wire.Conn{"of-cache": cache, "of-sessions": sessions} {
-		m.do(t, c, name, "CLIENT", "GETNAME")
-		m.do(t, c, name, "GET", "db1")
+}
+
+// forgetsOne starts a process that takes over cache alone. Whoever was at the other master is
+// closed, and not given cache's data.
+func (m *twoMasters) forgetsOne(t *testing.T, cache, sessions *wire.Conn) {
+	text, err := os.ReadFile(m.file())
+	harness.Must(t, err)
+	alone, _, _ := strings.Cut(string(text), "  - {name: sessions")
+	harness.Must(t, os.WriteFile(m.file(), []byte(alone), 0o600))
+	m.takeOver(t)
+	m.do(t, cache, "cache", "GET", "of")
+	if got, err := sessions.Do(m.ctx, "GET", "of"); err == nil || errors.As(err, new(wire.Error)) {
+		t.Errorf("a client of a master that nobody serves got %v, %v", got, err)
 	}
-	if m.status(t, "cache").Proxy.Clients != 1 || m.status(t, "sessions").Proxy.Clients != 1 {
-		t.Error("the clients are not where they belong")
+	if status := m.status(t, "cache"); status.Proxy.Clients != 1 {
+		t.Errorf("%d clients of cache", status.Proxy.Clients)
 	}
 }
 

@@ -25,9 +25,6 @@ func (p *place) tlsName() string {
 	return p.name + "." + tlsName
 }
 
-// takes says whether a socket that the service manager calls name is the place's.
-func (p *place) takes(name string) bool { return p.name == "" || name == p.name || name == p.tlsName() }
-
 // speaksTLS says whether clients of one of the place's sockets do.
 func (p *place) speaksTLS(socket handover.Socket) bool {
 	for _, prefix := range []string{namedClients, namedReaders} {

@@ -64,6 +64,7 @@ func TestPlaces(t *testing.T) {
 		{[]string{"cache", "sessions"}, "redis", -2, false},
 		{[]string{"cache", "sessions"}, "tls", -2, false},
 		{[]string{"a", "a.tls"}, "a.tls.tls", 1, true},
+		{[]string{"a", "a.tls"}, "a.tls", 1, false},
 	}
 	for _, test := range tests {
 		s := &sockets{}

@@ -178,16 +178,29 @@ func (s *sockets) put(socket handover.Socket) error {
 		s.admin = &socket
 		return nil
 	}
+	if p := s.placeOf(name); p != nil {
+		p.masters = append(p.masters, socket)
+		return nil
+	}
 	var known []string
 	for _, p := range s.places {
-		if p.takes(name) {
-			p.masters = append(p.masters, socket)
-			return nil
-		}
 		known = append(known, p.name, p.tlsName())
 	}
 	_ = socket.Listener.Close() // nothing was accepted on it
 	return fmt.Errorf("the service manager's socket %q belongs to none of masters; its FileDescriptorName= must be one of %s", name, strings.Join(known, ", "))
+}
+
+// placeOf gives the place of a socket that the service manager calls name; nil: none. A
+// master's name comes before another one's name for TLS.
+func (s *sockets) placeOf(name string) *place {
+	i := slices.IndexFunc(s.places, func(p *place) bool { return p.name == "" || p.name == name })
+	if i < 0 {
+		i = slices.IndexFunc(s.places, func(p *place) bool { return p.tlsName() == name })
+	}
+	if i < 0 {
+		return nil
+	}
+	return s.places[i]
 }
 
 // clients lists the clients' sockets, place by place: those for the master, and then those
