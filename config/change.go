@@ -41,13 +41,17 @@ func Changes(from, to *Config) []Change {
 	return changes
 }
 
-// With gives a copy of c with the values that from has for keys.
+// With gives a copy of c with the values that from has for keys; of masters it takes the
+// holds alone, which is all that can change while they are served.
 func (c *Config) With(from *Config, keys func(path string) bool) *Config {
 	merged := *c
 	source, target := reflect.ValueOf(from).Elem(), reflect.ValueOf(&merged).Elem()
 	for _, k := range Keys() {
 		if keys(k.Path) {
 			target.FieldByIndex(k.index).Set(source.FieldByIndex(k.index))
+			if k.Path == "masters" {
+				merged.Masters = withHolds(c.Masters, from.Masters)
+			}
 			if read := merged.secretOf(k.Path); read != nil {
 				*read = *from.secretOf(k.Path)
 			}
@@ -97,6 +101,12 @@ func valueText(value any) string {
 		return strings.Join(v, ",")
 	case Users:
 		return valueText(v.shown())
+	case []Master:
+		texts := make([]string, len(v))
+		for i, m := range v {
+			texts[i] = m.String()
+		}
+		return strings.Join(texts, ",")
 	case map[string]string:
 		pairs := make([]string, 0, len(v))
 		for _, from := range slices.Sorted(maps.Keys(v)) {

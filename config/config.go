@@ -33,8 +33,11 @@ type Config struct {
 	// Master is the name that the Sentinels know the master by.
 	// May be empty unless Input.NeedDeployment was set.
 	Master string `key:"master"`
+	// Masters are served instead of the one master, each with a name and addresses of its
+	// own; see PerMaster. Then Master, Listen and ListenReplicas are empty.
+	Masters []Master `key:"masters"`
 	// Listen lists where clients are accepted: host:port (empty host: every
-	// interface; port 0: a free one), tls://host:port or unix:/path. At least one.
+	// interface; port 0: a free one), tls://host:port or unix:/path. At least one, or Masters.
 	Listen []string `key:"listen"`
 	// UnixMode is the mode of Unix sockets in Listen, in octal. Empty: as the umask leaves it.
 	UnixMode string `key:"unix_mode"`

@@ -23,7 +23,9 @@ var (
 	metricName = regexp.MustCompile(`\bsteadis_[a-z_]+`)
 	// registration is how the sources name a metric: as a whole string.
 	registration = regexp.MustCompile(`"(steadis_[a-z_]+)"`)
-	histogram    = regexp.MustCompile(`(?s)(?:HistogramOpts\{\s*Name:\s*|histogramDesc\()"(steadis_[a-z_]+)"`)
+	// ofProcess are metrics without the label master, or for all masters together.
+	ofProcess = regexp.MustCompile(`\bprocess_|\bsteadis_query_memory_bytes`)
+	histogram = regexp.MustCompile(`(?s)(?:HistogramOpts\{\s*Name:\s*|histogramDesc\()"(steadis_[a-z_]+)"`)
 )
 
 // registeredMetrics gives the names of all metrics in the sources, with those
@@ -160,6 +162,9 @@ func TestDashboardIsWhole(t *testing.T) {
 		for _, target := range panel.Targets {
 			if !strings.Contains(target.Expr, `job="$job"`) {
 				t.Errorf("panel %q asks beyond the job that is chosen: %s", panel.Title, target.Expr)
+			}
+			if ofMaster := !ofProcess.MatchString(target.Expr); strings.Count(target.Expr, `master=~"$master"`) != strings.Count(target.Expr, `job="$job"`) && ofMaster {
+				t.Errorf("panel %q asks beyond the master that is chosen: %s", panel.Title, target.Expr)
 			}
 		}
 	}

@@ -37,7 +37,7 @@ type strictFile struct {
 	name    string
 	faults  Faults
 	origins map[string]string // key path -> "steadis.yaml, line 3"
-	values  map[string]any    // key path -> string, or []string for lists and pairs
+	values  map[string]any    // key path -> string; []string for lists and pairs; []Master
 }
 
 // Unmarshal returns the known keys, nested. What is wrong is in faults; the
@@ -119,6 +119,10 @@ func (f *strictFile) value(key *Key, where string, value *yaml.Node) {
 		f.texts(key, where, value.Content)
 	case key.kind.mapping() && value.Kind == yaml.MappingNode:
 		f.texts(key, where, value.Content)
+	case key.kind == kindMasters && value.Kind == yaml.SequenceNode:
+		f.masters(key, value.Content)
+	case key.kind == kindMasters:
+		f.add(key.Path, where, "must be a list, with entries such as {name: cache, listen: [\"127.0.0.1:6379\"]}")
 	case key.kind == kindPairs:
 		f.add(key.Path, where, `must be a mapping, with lines such as "172.18.0.2:6379": "127.0.0.1:7001"`)
 	case key.kind == kindUsers:

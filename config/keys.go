@@ -23,13 +23,14 @@ const (
 	kindBool     kind = "bool"
 	kindDuration kind = "duration"
 	kindSize     kind = "size"
-	kindList     kind = "list"  // []string
-	kindPairs    kind = "pairs" // map[string]string
-	kindUsers    kind = "users" // Users
+	kindList     kind = "list"    // []string
+	kindPairs    kind = "pairs"   // map[string]string
+	kindUsers    kind = "users"   // Users
+	kindMasters  kind = "masters" // []Master
 )
 
 // several says whether a value of this kind is a list of texts.
-func (k kind) several() bool { return k == kindList || k.mapping() }
+func (k kind) several() bool { return k == kindList || k == kindMasters || k.mapping() }
 
 // mapping says whether these texts are pairs, a mapping in a file.
 func (k kind) mapping() bool { return k == kindPairs || k == kindUsers }
@@ -47,6 +48,7 @@ var kindOfType = map[reflect.Type]kind{
 	reflect.TypeFor[[]string]():          kindList,
 	reflect.TypeFor[map[string]string](): kindPairs,
 	reflect.TypeFor[Users]():             kindUsers,
+	reflect.TypeFor[[]Master]():          kindMasters,
 }
 
 // Key is one thing that can be configured, under all its names.

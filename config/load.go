@@ -29,6 +29,9 @@ type Input struct {
 	Flags *pflag.FlagSet
 	// NeedDeployment makes it a fault if sentinel or master is not set.
 	NeedDeployment bool
+	// Choose is for what is about one master: where masters names several, master chooses
+	// one of them, and what is loaded is about that one alone (Config.PerMaster).
+	Choose bool
 }
 
 // Loaded is a valid configuration and where each value comes from.
@@ -54,6 +57,7 @@ func Load(in Input) (*Loaded, error) {
 
 	loaded := &Loaded{Origins: l.origins}
 	broken := l.decode(&loaded.Config)
+	l.masters(&loaded.Config)
 	if !l.usersFile(&loaded.Config) {
 		broken["users_file"] = true
 	}
@@ -86,7 +90,7 @@ func Load(in Input) (*Loaded, error) {
 // loader is one run of Load.
 type loader struct {
 	in      Input
-	merged  *koanf.Koanf // key path -> string or []string of the highest layer
+	merged  *koanf.Koanf // key path -> string, []string or []Master of the highest layer
 	origins map[string]string
 	faults  Faults
 }
@@ -176,6 +180,21 @@ func (l *loader) flags() {
 	l.load(posflag.ProviderWithFlag(l.in.Flags, ".", nil, accept), nil)
 }
 
+// masters makes sense of masters beside the keys for one master alone.
+func (l *loader) masters(c *Config) {
+	if c.Several() && l.origins["listen"] == "" {
+		c.Listen = []string{} // the default is for one
+	}
+	if !l.in.Choose {
+		return
+	}
+	if problem := c.choose(l.in.NeedDeployment); problem != "" {
+		l.faults = append(l.faults, Fault{Key: "master", Value: c.Master, Source: l.origins["master"], Problem: problem})
+		c.Master = c.Masters[0].Name // of which nothing else is to be said
+		_ = c.choose(false)
+	}
+}
+
 // decode sets every field of c from the merged texts and returns the keys whose
 // text could not be read; those get their defaults.
 func (l *loader) decode(c *Config) map[string]bool {
@@ -204,6 +223,9 @@ func (l *loader) decode(c *Config) map[string]bool {
 func (k Key) decode(raw any) (any, error) {
 	text, isText := raw.(string)
 	items, isList := raw.([]string)
+	if masters, areMasters := raw.([]Master); areMasters {
+		return masters, nil // of a file
+	}
 	if !isText && !isList {
 		return nil, errors.New("has no value")
 	}
@@ -230,6 +252,8 @@ func (k Key) decode(raw any) (any, error) {
 		return decodePairs(items)
 	case kindUsers:
 		return decodeUsers(items)
+	case kindMasters:
+		return decodeMasters(items)
 	default:
 		return text, nil
 	}

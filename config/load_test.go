@@ -18,6 +18,8 @@ type given struct {
 	env  []string
 	args []string
 	need bool
+	// choose is Input.Choose.
+	choose bool
 }
 
 // load loads g with its file named steadis.yaml in a directory of its own, and
@@ -25,7 +27,7 @@ type given struct {
 func load(t testing.TB, g given) (*Loaded, string) {
 	t.Helper()
 	dir := t.TempDir()
-	in := Input{Environ: g.env, NeedDeployment: g.need, Flags: pflag.NewFlagSet("test", pflag.ContinueOnError)}
+	in := Input{Environ: g.env, NeedDeployment: g.need, Choose: g.choose, Flags: pflag.NewFlagSet("test", pflag.ContinueOnError)}
 	if g.file != "" {
 		in.File = filepath.Join(dir, "steadis.yaml")
 		if err := os.WriteFile(in.File, []byte(strings.ReplaceAll(g.file, "$DIR", dir)), 0o600); err != nil {
@@ -92,7 +94,7 @@ func TestDefaults(t *testing.T) {
 		Discovery: DiscoverySentinel, Address: []string{}, DNS: DNS{Servers: []string{}},
 		Probe:          Probe{Poll: time.Second, PollHolding: 100 * time.Millisecond, Timeout: 500 * time.Millisecond},
 		ListenReplicas: []string{}, Replicas: Replicas{MaxLag: 10 * time.Second, Fallback: FallbackNone},
-		Sentinel: []string{}, Listen: []string{"127.0.0.1:6379"}, Admin: "127.0.0.1:9380",
+		Sentinel: []string{}, Masters: []Master{}, Listen: []string{"127.0.0.1:6379"}, Admin: "127.0.0.1:9380",
 		Hold: 30 * time.Second, HoldMaxCommands: 100000, HoldMaxBytes: 256 << 20, InDoubt: InDoubtClose,
 		WithoutMajority: MinorityServe, Durable: Durable{Timeout: 10 * time.Second, Reads: ReadsConfirmed},
 		TLS: ListenTLS{ClientAuth: ClientAuthRequired, MinVersion: TLS12}, ProxyProtocol: []string{},
@@ -121,6 +123,7 @@ func TestEveryKeyInEveryLayer(t *testing.T) {
 		"fence": {"true", "true", "true"}, "admin_pprof": {"true", "true", "true"}, "without_majority": {"hold", "serve", "hold"},
 		"handover": {"/f", "/e", "/a"}, "durable.timeout": {"2s", "3s", "4s"}, "durable.reads": {"any", "confirmed", "any"}, "hold": {"5s", "6s", "7s"}, "address_map": {"f:1=f:2", "e:1=e:2", "a:1=a:2"},
 		"unix_mode": {"0700", "0770", "777"}, "tls.client_auth": {"optional", "required", "optional"}, "tls.min_version": {"1.3", "1.2", "1.3"},
+		"masters":              {"f=:1", "e=:2", "a=:3 :4 hold=4s listen_replicas=:5"},
 		"proxy_protocol":       {"10.0.0.1", "10.0.0.0/8", "unix,*"},
 		"sentinel_tls.enabled": {"true", "true", "true"}, "sentinel_tls.min_version": {"1.3", "1.2", "1.3"},
 		"upstream_tls.enabled": {"true", "true", "true"}, "upstream_tls.min_version": {"1.3", "1.2", "1.3"},

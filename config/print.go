@@ -25,7 +25,7 @@ func (l *Loaded) YAML() ([]byte, error) {
 		name := &yaml.Node{Kind: yaml.ScalarNode, Value: k.Path[strings.LastIndexByte(k.Path, '.')+1:]}
 		if origin := l.Origins[k.Path]; origin != "" {
 			comment := "# from " + origin
-			if value.Kind == yaml.MappingNode {
+			if value.Kind != yaml.ScalarNode && value.Style != yaml.FlowStyle {
 				name.HeadComment = comment // a line comment would move below the entries
 			} else {
 				value.LineComment = comment
@@ -66,6 +66,8 @@ func valueNode(value any) *yaml.Node {
 		return list
 	case Users:
 		return valueNode(v.shown())
+	case []Master:
+		return mastersNode(v)
 	case map[string]string:
 		mapping := &yaml.Node{Kind: yaml.MappingNode}
 		if len(v) == 0 {

@@ -20,17 +20,24 @@ type Replicas struct {
 	Fallback string `key:"fallback"`
 }
 
-// Listeners gives the entries of Listen, then those of ListenReplicas.
+// Listeners gives the entries of Listen, then those of ListenReplicas, then those of Masters.
 func (c *Config) Listeners() []string {
-	return append(append([]string{}, c.Listen...), c.ListenReplicas...)
+	all := append(append([]string{}, c.Listen...), c.ListenReplicas...)
+	for _, m := range c.Masters {
+		all = append(append(all, m.Listen...), m.ListenReplicas...)
+	}
+	return all
 }
 
 // listenKey is the key that entry number i of Listeners stands under.
 func (c *Config) listenKey(i int) string {
-	if i < len(c.Listen) {
+	switch {
+	case i < len(c.Listen):
 		return "listen"
+	case i < len(c.Listen)+len(c.ListenReplicas):
+		return "listen_replicas"
 	}
-	return "listen_replicas"
+	return "masters"
 }
 
 // replicas finds what is wrong with what the read-only address needs.
@@ -41,8 +48,18 @@ func (v *validation) replicas(c *Config) {
 		v.against("probe.poll", "replicas.max_lag", formatDuration(r.MaxLag),
 			fmt.Sprintf("is not more than twice probe.poll (%s), and lag is not known any better; raise it, or lower probe.poll", formatDuration(c.Probe.Poll)))
 	}
-	if len(c.ListenReplicas) > 0 && c.Durable.Replicas > 0 && c.Durable.Reads == ReadsConfirmed {
-		v.against("durable.replicas", "listen_replicas", strings.Join(c.ListenReplicas, ","),
+	if c.Durable.Replicas <= 0 || c.Durable.Reads != ReadsConfirmed {
+		return
+	}
+	for _, own := range c.PerMaster() {
+		if len(own.ListenReplicas) == 0 {
+			continue
+		}
+		key := "listen_replicas"
+		if c.Several() {
+			key = "masters"
+		}
+		v.against("durable.replicas", key, strings.Join(own.ListenReplicas, ","),
 			"shows what a replica has, confirmed or not, which durable.reads 'confirmed' promises not to; set durable.reads: any, or remove it")
 	}
 }

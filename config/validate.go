@@ -26,6 +26,7 @@ func (c *Config) validate() *validation {
 	v.deployment(c)
 	v.discovery(c)
 	v.replicas(c)
+	v.masters(c)
 	v.listeners(c)
 	v.unixMode(c)
 	v.tls(c)
@@ -58,7 +59,7 @@ func (c *Config) missing() Faults {
 	if len(c.Sentinel) == 0 {
 		v.add("sentinel", "", "is not set; name your Sentinels: --sentinel 10.0.0.1:26379,10.0.0.2:26379,10.0.0.3:26379, or STEADIS_SENTINEL, or the key in the file")
 	}
-	if c.Master == "" {
+	if c.Master == "" && !c.Several() {
 		v.add("master", "", "is not set; give the name of your master in Sentinel's configuration: --master mymaster, or STEADIS_MASTER, or the key in the file")
 	}
 	return v.faults
@@ -133,7 +134,7 @@ func (v *validation) deployment(c *Config) {
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 func (v *validation) listeners(c *Config) {
-	if len(c.Listen) == 0 {
+	if len(c.Listen) == 0 && !c.Several() {
 		v.add("listen", "", "is empty, so no client could connect; write for example 127.0.0.1:6379")
 	}
 	var taken []string
@@ -194,7 +195,7 @@ func (v *validation) handover(c *Config) {
 		v.add("handover", path, "is not an absolute path; write for example /run/steadis/handover")
 	case len(path) > mostSocketPath:
 		v.add("handover", path, fmt.Sprintf("has %d bytes, and the path of a Unix socket %d at most; choose a shorter one", len(path), mostSocketPath))
-	case slices.Contains(c.Listen, "unix:"+path):
+	case slices.Contains(c.Listeners(), "unix:"+path):
 		v.against("listen", "handover", path, "is where clients are listened for too; choose another path")
 	}
 }
@@ -244,9 +245,13 @@ func (v *validation) durable(c *Config) {
 	switch {
 	case d.Timeout < time.Millisecond:
 		v.add("durable.timeout", formatDuration(d.Timeout), "must be at least 1ms; Redis would wait without end for 0")
-	case d.Replicas > 0 && d.Timeout >= c.Hold && c.Hold > 0:
-		v.against("hold", "durable.timeout", formatDuration(d.Timeout),
-			fmt.Sprintf("is not shorter than hold (%s), after which a silent connection is given up; lower it or raise hold", formatDuration(c.Hold)))
+	case d.Replicas > 0:
+		for _, own := range c.PerMaster() {
+			if hold := own.Hold; d.Timeout >= hold && hold > 0 {
+				v.against("hold", "durable.timeout", formatDuration(d.Timeout),
+					fmt.Sprintf("is not shorter than hold%s (%s), after which a silent connection is given up; lower it or raise hold", c.of(own), formatDuration(hold)))
+			}
+		}
 	}
 	v.oneOf("durable.reads", d.Reads, ReadsConfirmed, ReadsAny)
 }

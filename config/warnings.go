@@ -22,19 +22,8 @@ func (c *Config) Warnings() []string {
 	case n > 0 && n%2 == 0:
 		warn("%d Sentinels are named, whose majority is %d: no more of them may fail than of %d; name an odd number", n, n/2+1, n-1)
 	}
-	if c.Hold < shortHold {
-		warn("hold is %s: a failover takes Sentinel's down-after-milliseconds + 1.2 s, so clients may get errors; raise it", formatDuration(c.Hold))
-	}
-	// Warnings, not faults: a short hold next to the other defaults is for tests and
-	// does what it says.
-	if c.Upstream.DialTimeout >= c.Hold {
-		warn("upstream.dial_timeout is not shorter than hold (%s): one dial can use up the hold; lower it", formatDuration(c.Hold))
-	}
-	if c.SentinelTimeout >= c.Hold {
-		warn("sentinel_timeout is not shorter than hold (%s): one silent Sentinel can use up the hold; lower it", formatDuration(c.Hold))
-	}
-	if c.Upstream.Heartbeat >= c.Hold {
-		warn("upstream.heartbeat is not shorter than hold (%s): the hold may be over before a frozen master is noticed; lower it", formatDuration(c.Hold))
+	for _, own := range c.PerMaster() {
+		own.shortHold(c.of(own), warn)
 	}
 	if c.InDoubt == InDoubtRetry {
 		warn("in_doubt is retry: a write that lost its reply may run twice")
@@ -48,6 +37,25 @@ func (c *Config) Warnings() []string {
 		}
 	}
 	return append(warnings, c.unusedTLS()...)
+}
+
+// shortHold warns if hold is short for what happens in it; of says whose it is.
+func (c *Config) shortHold(of string, warn func(format string, args ...any)) {
+	hold := formatDuration(c.Hold)
+	if c.Hold < shortHold {
+		warn("hold%s is %s: a failover takes Sentinel's down-after-milliseconds + 1.2 s, so clients may get errors; raise it", of, hold)
+	}
+	// Warnings, not faults: a short hold next to the other defaults is for tests and
+	// does what it says.
+	if c.Upstream.DialTimeout >= c.Hold {
+		warn("upstream.dial_timeout is not shorter than hold%s (%s): one dial can use up the hold; lower it", of, hold)
+	}
+	if c.SentinelTimeout >= c.Hold {
+		warn("sentinel_timeout is not shorter than hold%s (%s): one silent Sentinel can use up the hold; lower it", of, hold)
+	}
+	if c.Upstream.Heartbeat >= c.Hold {
+		warn("upstream.heartbeat is not shorter than hold%s (%s): the hold may be over before a frozen master is noticed; lower it", of, hold)
+	}
 }
 
 // Warnings adds to Config.Warnings what the origins of values and the files that Load

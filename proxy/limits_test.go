@@ -148,3 +148,33 @@ func TestMemoryIsGivenBack(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsAreCountedTogether: where Servers share, limits.clients is for all of them, and
+// who goes makes room at either.
+func TestClientsAreCountedTogether(t *testing.T) {
+	limits, node := proxy.Limits{Clients: 2}, realRedis(t)
+	o := proxy.Options{Limits: limits, Shared: proxy.NewShared(limits)}
+	a, _, _ := inFront(t, o, node)
+	b, _, _ := inFront(t, o, node)
+	first := newTalk(t, a)
+	first.want("ECHO a", "$1\r\na\r\n")
+	newTalk(t, b).want("ECHO b", "$1\r\nb\r\n")
+	for _, front := range []string{a, b} {
+		if got, closed := newTalk(t, front).take(1<<20, 10*time.Second); !closed || !strings.HasPrefix(string(got), "-ERR max number of clients reached") {
+			t.Errorf("a third client: %q, closed %v", got, closed)
+		}
+	}
+	first.nc.Close()
+	limit := time.Now().Add(10 * time.Second)
+	for {
+		k := newTalk(t, b)
+		k.send("*2\r\n$4\r\nECHO\r\n$1\r\nc\r\n")
+		got, _ := k.take(len("$1\r\nc\r\n"), 10*time.Second)
+		if string(got) == "$1\r\nc\r\n" {
+			return
+		}
+		if time.Now().After(limit) { // the one that goes has not been seen to go
+			t.Fatalf("there is no room for who comes after one has gone: %q", got)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
@@ -57,15 +58,32 @@ func writes(info *command.Info, standin bool) bool {
 	return false
 }
 
-// Shared bounds, for several Servers together, the commands that have not come whole.
-type Shared struct{ budget *resp.Budget }
+// Shared bounds, for several Servers together, the commands that have not come whole, and
+// the clients.
+type Shared struct {
+	budget  *resp.Budget
+	clients atomic.Int64
+}
 
-// NewShared returns a Shared with the limit l.QueryMemory.
+// NewShared returns a Shared with the limit l.QueryMemory. How many clients there may be,
+// each Server's Limits.Clients say.
 func NewShared(l Limits) *Shared {
 	fill(&l.QueryMemory, defaultQueryMemory)
 	fill(&l.Clients, defaultClients)
-	return &Shared{newBudget(l)}
+	return &Shared{budget: newBudget(l)}
 }
+
+// enter counts a client in, unless there are as many as there may be.
+func (s *Shared) enter(most int) bool {
+	if s.clients.Add(1) <= int64(most) {
+		return true
+	}
+	s.leave()
+	return false
+}
+
+// leave counts a client out.
+func (s *Shared) leave() { s.clients.Add(-1) }
 
 // Clients says how many clients are connected.
 func (s *Server) Clients() int { return int(s.live.Load()) }

@@ -226,7 +226,7 @@ func (s *Server) admit(nc net.Conn, id uint64, begin func(*Session)) *clientConn
 		begin(sess)
 	}
 	s.mu.Lock()
-	full := len(s.sessions) >= set.Limits.Clients
+	full := !s.o.Shared.enter(set.Limits.Clients)
 	if !full {
 		s.sessions[sess.id] = sess
 		s.live.Add(1)
@@ -290,6 +290,7 @@ func (s *Server) forget(sess *Session) {
 	defer s.mu.Unlock()
 	if _, ok := s.sessions[sess.id]; ok {
 		s.live.Add(-1)
+		s.o.Shared.leave()
 	}
 	delete(s.sessions, sess.id)
 	if len(s.sessions) == 0 && s.ending.Load() != serving {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,15 +16,19 @@ import (
 
 // asks makes cmd ask the admin server of a running steadis for the action at path, which
 // takes most at the longest, and print what has become of it: as text, or as it came with
-// --json.
-func asks[T any](e *env, cmd *cobra.Command, path string, most time.Duration, text func(T) string) {
+// --json. An action that isOfMaster is on the one that --master names.
+func asks[T any](e *env, cmd *cobra.Command, path string, isOfMaster bool, most time.Duration, text func(T) string) {
 	var asJSON bool
 	addConfigFlags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "Print JSON")
 	cmd.RunE = runs(func(cmd *cobra.Command, _ []string) error {
-		loaded, err := e.loadConfig(cmd, false)
+		loaded, err := e.loadChosen(cmd, false)
 		if err != nil {
 			return err
+		}
+		path := path
+		if isOfMaster && loaded.Master != "" {
+			path += "?master=" + url.QueryEscape(loaded.Master)
 		}
 		if err := canAsk(&loaded.Config); err != nil {
 			return err

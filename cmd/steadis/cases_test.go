@@ -103,6 +103,13 @@ var wrongCases = []struct {
 	{name: "a key without a value", file: "hold:\n", faults: []string{`hold (steadis.yaml, line 1) has no value; write "" for an empty one, or remove the line`}},
 	{name: "a section that is a value", file: "limits: 5\n", faults: []string{"limits (steadis.yaml, line 1) is a section; put its keys below it, indented"}},
 	{name: "discovery by nothing", args: "--discovery dns --sentinel= --master=", faults: []string{"address is not set, which discovery 'dns' needs"}},
+	{name: "masters beside a master", args: "--masters a=:7", faults: []string{
+		"listen 'unix:$DIR/s' (STEADIS_LISTEN) contradicts masters, where each has a name and addresses of its own; put it there, or remove masters",
+		"master 'm' (STEADIS_MASTER) contradicts masters"}},
+	{name: "a master twice in masters", args: "--master= --listen= --masters a=:7,a=:2", faults: []string{"masters 'a' (--masters) stands twice in the list; name each master once, with all its addresses"}},
+	{name: "two masters at one address", args: "--master= --listen= --masters a=:7,b=127.0.0.1:7", faults: []string{"masters '127.0.0.1:7' (--masters) takes the same place as ':7'; remove one of the two"}},
+	{name: "a master without an address", args: "--master= --listen=", file: "masters: [{name: a}]\n", faults: []string{"masters 'a' (steadis.yaml, line 1) has no address to listen on, so no client could connect; give it one, as in cache=127.0.0.1:6379"}},
+	{name: "masters without Sentinels", args: "--master= --listen= --sentinel= --discovery dns --address a:7 --masters a=:7", faults: []string{"masters 'a' (--masters) needs Sentinels, which know several masters by name, and discovery is 'dns'; remove it, or set discovery: sentinel"}},
 	{name: "many at once, of all layers", args: "--drain -1s", env: []string{"STEADIS_LISTEN=nowhere", "STEADIS_UPSTREAM_USER=u"}, file: "hold: 30\nin_doubt: never\nlimits:\n  bulk: much\n", faults: []string{
 		"hold '30' (steadis.yaml, line 1) has no unit", "in_doubt 'never' (steadis.yaml, line 2) is not one of", "limits.bulk 'much' (steadis.yaml, line 4) is not a size",
 		"listen 'nowhere' (STEADIS_LISTEN) has no port", "upstream.user 'u' (STEADIS_UPSTREAM_USER) has no password", "drain '-1s' (--drain) must be 0 or more"}},

@@ -19,15 +19,24 @@ import (
 type checkReport struct {
 	// OK: serve would work.
 	OK bool `json:"ok"`
+	sight
+	// Masters has what was found of each, where there are several; then sight is empty.
+	Masters []sight `json:"masters,omitempty"`
+	// Here is what was looked at on this machine.
+	Here     []finding `json:"here"`
+	Warnings []string  `json:"warnings,omitempty"`
+}
+
+// sight is what was found of a master.
+type sight struct {
+	// Name is the master's, where there are several.
+	Name string `json:"name,omitempty"`
 	// Sentinel is about the Sentinels; with discovery dns and static Discovery is about
 	// the name and the nodes instead.
 	Sentinel  sentinel.Report   `json:"sentinel,omitzero"`
 	Discovery *discovery.Report `json:"discovery,omitempty"`
 	// Problem is what is wrong with the Sentinels, the name or the master, and what to do.
 	Problem string `json:"problem,omitempty"`
-	// Here is what was looked at on this machine.
-	Here     []finding `json:"here"`
-	Warnings []string  `json:"warnings,omitempty"`
 }
 
 // finding is one thing that serve needs on this machine.
@@ -77,9 +86,16 @@ func newCheckCommand(e *env) *cobra.Command {
 
 // check looks at everything that serve needs.
 func check(ctx context.Context, c *config.Loaded) checkReport {
-	report := checkReport{Warnings: c.Warnings()}
-	if err := report.look(ctx, &c.Config); err != nil {
-		report.Problem = err.Error()
+	report := checkReport{Warnings: c.Warnings(), OK: true}
+	for _, own := range c.PerMaster() {
+		s := lookAt(ctx, own)
+		if c.Several() {
+			s.Name = own.Master
+			report.Masters = append(report.Masters, s)
+		} else {
+			report.sight = s
+		}
+		report.OK = report.OK && s.Problem == ""
 	}
 	for _, entry := range c.Listeners() {
 		report.Here = append(report.Here, checkListen(ctx, "listen", entry, c.Admin))
@@ -87,26 +103,33 @@ func check(ctx context.Context, c *config.Loaded) checkReport {
 	if c.Admin != "" {
 		report.Here = append(report.Here, checkListen(ctx, "admin", c.Admin, c.Admin))
 	}
-	report.Here = append(report.Here, checkDescriptors(c.Limits.Clients))
-	report.OK = report.Problem == ""
+	report.Here = append(report.Here, checkDescriptors(c.Limits.Clients, len(c.PerMaster())))
 	for _, f := range report.Here {
 		report.OK = report.OK && f.OK
 	}
 	return report
 }
 
-// look looks for the master as serve would.
-func (r *checkReport) look(ctx context.Context, c *config.Config) error {
+// lookAt looks for the one master of c as serve would.
+func lookAt(ctx context.Context, c *config.Config) sight {
+	var s sight
+	if err := s.look(ctx, c); err != nil {
+		s.Problem = err.Error()
+	}
+	return s
+}
+
+func (s *sight) look(ctx context.Context, c *config.Config) error {
 	tls, err := newLegs(c, zap.NewNop(), nil)
 	if err != nil {
 		return err // the files were good a moment ago
 	}
 	if c.Discovery == config.DiscoverySentinel {
-		r.Sentinel = sentinel.Check(ctx, watcherOptions(c, tls, zap.NewNop(), nil))
-		return r.Sentinel.Err()
+		s.Sentinel = sentinel.Check(ctx, watcherOptions(c, tls, zap.NewNop(), nil))
+		return s.Sentinel.Err()
 	}
 	found := discovery.Check(ctx, discoveryOptions(c, tls, zap.NewNop(), nil))
-	r.Discovery = &found
+	s.Discovery = &found
 	return found.Err()
 }
 
@@ -136,14 +159,14 @@ func steadisRuns(ctx context.Context, admin string) bool {
 	return err == nil && alive
 }
 
-func checkDescriptors(clients int) finding {
+func checkDescriptors(clients, masters int) finding {
 	f := finding{What: "file descriptors"}
 	limit, err := descriptorLimit()
 	if err != nil {
 		f.Detail = err.Error()
 		return f
 	}
-	if f.OK, f.Detail = judgeDescriptors(limit, clients); f.Detail == "" {
+	if f.OK, f.Detail = judgeDescriptors(limit, clients, masters); f.Detail == "" {
 		f.Detail = fmt.Sprintf("%d, enough for %d clients", limit, clients)
 	}
 	return f

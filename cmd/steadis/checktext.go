@@ -12,7 +12,7 @@ import (
 )
 
 // text writes the report for a person: a table of the Sentinels, the master, this
-// machine, and the verdict as the last line.
+// machine, and the verdict as the last line. Of several masters each has its table.
 func (r checkReport) text() string {
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
@@ -20,17 +20,14 @@ func (r checkReport) text() string {
 		// A strings.Builder takes every write.
 		_, _ = fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
-	if r.Discovery != nil {
-		endpointLines(r.Discovery, line)
-	} else {
-		line("SENTINEL", "ANSWERS", "MASTER", "EPOCH", "FLAGS")
-		for _, s := range r.Sentinel.Sentinels {
-			line(sentinelCells(s, r.Sentinel.MasterName)...)
+	for _, s := range r.sights() {
+		if s.Name == "" {
+			s.lines(line, table.Flush)
+			continue
 		}
-		_ = table.Flush()
+		line(s.Name + ":")
+		s.lines(line, table.Flush)
 		line("")
-		line("master", r.masterLine())
-		line("role", r.roleLine())
 	}
 	for _, f := range r.Here {
 		line(f.What, mark(f.OK)+f.Detail)
@@ -47,8 +44,10 @@ func (r checkReport) text() string {
 		return out.String()
 	}
 	out.WriteString("\nserve would not work:\n")
-	if r.Problem != "" {
-		out.WriteString("  - " + r.Problem + "\n")
+	for _, s := range r.sights() {
+		if s.Problem != "" {
+			out.WriteString("  - " + s.titled(s.Problem) + "\n")
+		}
 	}
 	for _, f := range r.Here {
 		if !f.OK {
@@ -56,6 +55,38 @@ func (r checkReport) text() string {
 		}
 	}
 	return out.String()
+}
+
+// sights are what was found of each master, one or several.
+func (r checkReport) sights() []sight {
+	if len(r.Masters) > 0 {
+		return r.Masters
+	}
+	return []sight{r.sight}
+}
+
+// titled puts the master's name, if it needs one, before a text.
+func (s sight) titled(text string) string {
+	if s.Name == "" {
+		return text
+	}
+	return s.Name + ": " + text
+}
+
+// lines are what is said of a master: a table, and below it what follows from it.
+func (s sight) lines(line func(...string), flush func() error) {
+	if s.Discovery != nil {
+		endpointLines(s.Discovery, line)
+		return
+	}
+	line("SENTINEL", "ANSWERS", "MASTER", "EPOCH", "FLAGS")
+	for _, status := range s.Sentinel.Sentinels {
+		line(sentinelCells(status, s.Sentinel.MasterName)...)
+	}
+	_ = flush()
+	line("")
+	line("master", s.masterLine())
+	line("role", s.roleLine())
 }
 
 // endpointLines are what stands in the place of the Sentinels where there are none.
@@ -95,16 +126,16 @@ func sentinelCells(s sentinel.SentinelStatus, master string) []string {
 	return []string{s.Address, answers, s.Master, fmt.Sprint(s.Epoch), s.Flags}
 }
 
-func (r checkReport) masterLine() string {
-	s := r.Sentinel
+func (v sight) masterLine() string {
+	s := v.Sentinel
 	if s.Announced == "" {
 		return fmt.Sprintf("nobody: %d of %d Sentinels must agree on one", s.Majority, s.Configured)
 	}
 	return fmt.Sprintf("%s, announced by at least %d of %d Sentinels, epoch %d", s.Announced, s.Majority, s.Configured, s.Epoch)
 }
 
-func (r checkReport) roleLine() string {
-	s := r.Sentinel
+func (v sight) roleLine() string {
+	s := v.Sentinel
 	if s.Role == "" {
 		return "not asked"
 	}

@@ -11,16 +11,19 @@ func TestAffordClients(t *testing.T) {
 		clients int
 		want    int
 		said    string // in the advice or the error
+		masters int    // 0: one
 	}{
-		{1 << 20, 10_000, 10_000, ""},
-		{10_128, 10_000, 10_000, ""},
-		{10_127, 10_000, 9_999, "10127 file descriptors are too few for limits.clients 10000, which needs 10128; raise it (LimitNOFILE= in systemd, ulimit -n), or lower limits.clients; until then limits.clients is 9999"},
-		{1024, 10_000, 896, "until then limits.clients is 896"},
-		{144, 10_000, 16, "until then limits.clients is 16"},
-		{143, 10_000, 0, "143 file descriptors are too few for clients at all, at least 144 are needed; raise the limit"},
-		{143, 10, 10, ""},
+		{1 << 20, 10_000, 10_000, "", 0},
+		{10_128, 10_000, 10_000, "", 0},
+		{10_127, 10_000, 9_999, "10127 file descriptors are too few for limits.clients 10000, which needs 10128; raise it (LimitNOFILE= in systemd, ulimit -n), or lower limits.clients; until then limits.clients is 9999", 0},
+		{1024, 10_000, 896, "until then limits.clients is 896", 0},
+		{144, 10_000, 16, "until then limits.clients is 16", 0},
+		{143, 10_000, 0, "143 file descriptors are too few for clients at all, at least 144 are needed; raise the limit", 0},
+		{143, 10, 10, "", 0},
+		{10_128, 10_000, 9_968, "limits.clients 10000, which needs 10160", 2},
+		{10_160, 10_000, 10_000, "", 2},
 	} {
-		got, advice, err := affordClients(tt.limit, tt.clients)
+		got, advice, err := affordClients(tt.limit, tt.clients, max(tt.masters, 1))
 		if err != nil {
 			advice = err.Error()
 		}

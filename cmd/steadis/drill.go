@@ -41,7 +41,7 @@ func newDrillCommand(e *env) *cobra.Command {
 			"crashing it (DEBUG SEGFAULT, or SHUTDOWN NOSAVE where DEBUG is refused) or by freezing it (DEBUG SLEEP),\n" +
 			"reads everything back from the new master, deletes it, and writes report.json and report.html.\n\n" +
 			"It needs network access to the proxy, to every Sentinel and to every Redis node, and looks first whether\n" +
-			"the deployment is fit. Exit code 0: nothing was lost, doubled or dropped, no error but INDOUBT was seen,\n" +
+			"the deployment is fit. Where masters names several, --master chooses one. Exit code 0: nothing was lost, doubled or dropped, no error but INDOUBT was seen,\n" +
 			"and every round saw a failover; 1 otherwise. Writes in doubt are counted and do not fail a drill.",
 	}
 	addConfigFlags(cmd)
@@ -104,7 +104,7 @@ func reword(flags *pflag.FlagSet) {
 func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 
 func (d *drillCommand) run(cmd *cobra.Command) error {
-	loaded, err := d.loadConfig(cmd, true)
+	loaded, err := d.loadChosen(cmd, true)
 	if err != nil {
 		return err
 	}

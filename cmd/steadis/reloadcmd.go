@@ -18,7 +18,7 @@ func newReloadCommand(e *env) *cobra.Command {
 			"what needs a restart. If anything is at fault nothing changes. As SIGHUP, but with an answer. Takes\n" +
 			"the same flags, variables and file as serve; only admin and admin_token matter.",
 	}
-	asks(e, cmd, "/api/reload", reloadMost, reloaded.text)
+	asks(e, cmd, "/api/reload", false, reloadMost, reloaded.text)
 	return cmd
 }
 

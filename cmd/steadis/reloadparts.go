@@ -16,7 +16,8 @@ import (
 var (
 	finderKeys = []string{"sentinel", "sentinel_auth.", "sentinel_timeout", "sentinel_poll", "sentinel_poll_holding",
 		"address_map", "fence", "without_majority"}
-	proxyKeys = []string{"hold", "hold_max_commands", "hold_max_bytes", "in_doubt", "allow_commands", "deny_commands", "limits.", "drain",
+	// proxyKeys has masters for their holds: nothing else of them is taken (config.Config.With).
+	proxyKeys = []string{"hold", "masters", "hold_max_commands", "hold_max_bytes", "in_doubt", "allow_commands", "deny_commands", "limits.", "drain",
 		"upstream.dial_timeout", "upstream.heartbeat"}
 	// ownKeys are who steadis is towards the master. With auth: static clients are that too,
 	// and those that are connected cannot become somebody else.
@@ -56,16 +57,28 @@ func (r *reloads) addTLS(tls *legs) {
 	}, tlsKeys...)
 }
 
-// addFinder makes what the Sentinels are asked, and who they are, reloadable.
-func (r *reloads) addFinder(f finder, tls *legs, log *zap.Logger) {
-	if f.sentinels == nil {
+// addServices makes what the services are told reloadable. Each takes what is there for it
+// (config.PerMaster); which masters there are does not change.
+func (r *reloads) addServices(all services, tls *legs) {
+	for i, s := range all {
+		r.addFinder(i, s, tls)
+	}
+	r.addProxies(all, tls)
+}
+
+// addFinder makes what the Sentinels are asked, and who they are, reloadable, for service
+// number i.
+func (r *reloads) addFinder(i int, s *service, tls *legs) {
+	if s.finder.sentinels == nil {
 		return
 	}
 	keys := append([]string{}, finderKeys...)
 	if r.current().Auth != config.AuthStatic {
 		keys = append(keys, ownKeys...)
 	}
-	r.add(func(c *config.Config) (func(), error) { return f.sentinels.Prepare(watcherOptions(c, tls, log, nil)) }, keys...)
+	r.add(func(c *config.Config) (func(), error) {
+		return s.finder.sentinels.Prepare(watcherOptions(c.PerMaster()[i], tls, s.log, nil))
+	}, keys...)
 }
 
 // front is what clients are connected to.
@@ -74,32 +87,20 @@ type front interface {
 	SetUsers(proxy.Users)
 }
 
-// fronts are all that clients are connected to.
-func fronts(server *proxy.Server, readers *readers) []front {
-	if readers == nil {
-		return []front{server}
-	}
-	return []front{server, readers}
-}
-
-// addProxy makes what the data paths go by reloadable.
-func (r *reloads) addProxy(all []front, tls *legs, log *zap.Logger) {
+// addProxies makes what the data paths go by reloadable.
+func (r *reloads) addProxies(all services, tls *legs) {
 	keys := append([]string{}, proxyKeys...)
 	if r.current().Auth != config.AuthStatic {
 		keys = append(keys, ownKeys...)
 	}
 	r.add(func(c *config.Config) (func(), error) {
-		options, err := proxyOptions(c, tls, log, nil, nil)
-		if err != nil {
-			return nil, err
-		}
 		var applies []func()
-		for _, f := range all {
-			apply, err := f.Prepare(options)
+		for i, own := range c.PerMaster() {
+			prepared, err := all[i].prepare(own, tls)
 			if err != nil {
 				return nil, err // the others would say the same
 			}
-			applies = append(applies, apply)
+			applies = append(applies, prepared...)
 		}
 		return func() {
 			for _, apply := range applies {
@@ -113,9 +114,27 @@ func (r *reloads) addProxy(all []front, tls *legs, log *zap.Logger) {
 			return nil, errors.New("users have no effect, as auth is not static")
 		}
 		return func() {
-			for _, f := range all {
-				f.SetUsers(*known)
+			for _, s := range all {
+				for _, f := range s.fronts() {
+					f.SetUsers(*known)
+				}
 			}
 		}, nil
 	}, userKeys...)
+}
+
+// prepare gives what puts c in force where clients of the service are connected.
+func (s *service) prepare(c *config.Config, tls *legs) (applies []func(), err error) {
+	options, err := proxyOptions(c, tls, s.log, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range s.fronts() {
+		apply, err := f.Prepare(options)
+		if err != nil {
+			return nil, err
+		}
+		applies = append(applies, apply)
+	}
+	return applies, nil
 }

@@ -138,11 +138,22 @@ func addConfigFlags(cmd *cobra.Command) {
 // loadConfig loads the configuration that cmd's flags and e describe. Its faults
 // end with exit code 2.
 func (e *env) loadConfig(cmd *cobra.Command, needDeployment bool) (*config.Loaded, error) {
-	file, err := cmd.Flags().GetString("config")
-	if err != nil {
+	return e.load(cmd, config.Input{NeedDeployment: needDeployment})
+}
+
+// loadChosen is loadConfig for a command that is about one master: where there are several,
+// --master chooses one of them.
+func (e *env) loadChosen(cmd *cobra.Command, needDeployment bool) (*config.Loaded, error) {
+	return e.load(cmd, config.Input{NeedDeployment: needDeployment, Choose: true})
+}
+
+func (e *env) load(cmd *cobra.Command, in config.Input) (*config.Loaded, error) {
+	var err error
+	if in.File, err = cmd.Flags().GetString("config"); err != nil {
 		return nil, err
 	}
-	return config.Load(config.Input{File: file, Environ: e.environ, Flags: cmd.Flags(), NeedDeployment: needDeployment})
+	in.Environ, in.Flags = e.environ, cmd.Flags()
+	return config.Load(in)
 }
 
 // report prints err, if it has something to say, and gives the exit code.

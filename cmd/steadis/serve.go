@@ -81,23 +81,17 @@ func serve(ctx context.Context, c *config.Loaded, log *zap.Logger, p *process) e
 // announce writes the first lines of the log: what runs where, with the ports that the
 // system chose, and what looks as if it was not meant.
 func announce(c *config.Loaded, log *zap.Logger, sockets *sockets) {
-	listen := make([]string, len(sockets.clients))
-	for i, secured := range sockets.secured() {
-		listen[i] = sockets.clients[i].Listener.Addr().String()
-		if secured {
-			listen[i] = "tls://" + listen[i]
-		}
+	fields := []zap.Field{zap.String("version", ourVersion())}
+	if !c.Several() {
+		fields = append(fields, listening(sockets.places[0])...)
 	}
-	fields := []zap.Field{
-		zap.String("version", ourVersion()),
-		zap.Strings("listen", listen[:sockets.masters]),
-		zap.Strings("listen_replicas", listen[sockets.masters:]),
-		zap.String("discovery", c.Discovery),
-		zap.Strings("sentinel", c.Sentinel),
-		zap.String("master", c.Name()),
-		zap.Duration("hold", c.Hold),
-		zap.String("in_doubt", c.InDoubt),
+	fields = append(fields, zap.String("discovery", c.Discovery), zap.Strings("sentinel", c.Sentinel))
+	if c.Several() {
+		fields = append(fields, zap.Strings("masters", c.MasterNames()))
+	} else {
+		fields = append(fields, zap.String("master", c.Name()), zap.Duration("hold", c.Hold))
 	}
+	fields = append(fields, zap.String("in_doubt", c.InDoubt))
 	if sockets.admin != nil {
 		fields = append(fields, zap.String("admin", "http://"+sockets.admin.Listener.Addr().String()+"/"))
 	}
@@ -105,9 +99,19 @@ func announce(c *config.Loaded, log *zap.Logger, sockets *sockets) {
 		fields = append(fields, zap.Bool("takes_over", true))
 	}
 	log.Info("steadis starts", fields...)
+	if c.Several() {
+		for i, own := range c.PerMaster() {
+			log.Named(own.Master).Info("listening", append(listening(sockets.places[i]), zap.Duration("hold", own.Hold))...)
+		}
+	}
 	for _, warning := range c.Warnings() {
 		log.Warn("configuration: " + warning)
 	}
+}
+
+// listening says where the clients of a master are accepted.
+func listening(p *place) []zap.Field {
+	return []zap.Field{zap.Strings("listen", p.shown(p.masters)), zap.Strings("listen_replicas", p.shown(p.replicas))}
 }
 
 // afford sees to it that there are descriptors for as many clients as c allows, or allows fewer.
@@ -117,12 +121,12 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 		log.Warn(err.Error())
 		return nil
 	}
-	clients, advice, err := affordClients(limit, c.Limits.Clients)
+	clients, advice, err := affordClients(limit, c.Limits.Clients, len(c.PerMaster()))
 	if err != nil {
 		return err
 	}
 	if advice == "" {
-		_, advice = judgeDescriptors(limit, clients)
+		_, advice = judgeDescriptors(limit, clients, len(c.PerMaster()))
 	}
 	if advice != "" {
 		log.Warn(advice)
@@ -131,11 +135,11 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 	return nil
 }
 
-// warnDescriptors says if there are too few file descriptors for so many clients.
-func warnDescriptors(log *zap.Logger, clients int) {
+// warnDescriptors says if there are too few file descriptors for what c allows.
+func warnDescriptors(log *zap.Logger, c *config.Config) {
 	if limit, err := descriptorLimit(); err != nil {
 		log.Warn(err.Error())
-	} else if _, advice := judgeDescriptors(limit, clients); advice != "" {
+	} else if _, advice := judgeDescriptors(limit, c.Limits.Clients, len(c.PerMaster())); advice != "" {
 		log.Warn(advice)
 	}
 }

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
 
@@ -21,10 +19,8 @@ import (
 // sockets are the listening sockets of a run, wherever they come from: opened here,
 // handed over by the process that ran before, or opened by the service manager.
 type sockets struct {
-	clients []handover.Socket
-	// masters says how many of clients are for the master; the ones behind are for replicas.
-	masters int
-	admin   *handover.Socket // nil: none
+	places []*place
+	admin  *handover.Socket // nil: none
 	// kept is what the service manager has kept of the process that ran before.
 	kept kept
 	// former is the process to take over from; nil: nobody.
@@ -64,30 +60,26 @@ func openSockets(ctx context.Context, c *config.Config) (*sockets, error) {
 }
 
 func (s *sockets) open(ctx context.Context, c *config.Config) error {
+	all := c.PerMaster()
+	for _, own := range all {
+		p := &place{}
+		if c.Several() {
+			p.name = own.Master
+		}
+		s.places = append(s.places, p)
+	}
 	if err := s.activated(); err != nil {
 		return err
 	}
 	if s.former != nil {
-		s.activatedBefore()
-	}
-	if len(s.clients) == 0 {
-		mode, _ := c.UnixFileMode() // Validate has judged it
-		for _, entry := range c.Listen {
-			socket, err := s.socket(ctx, namedClients+entry, entry, mode)
-			if err != nil {
-				return err
-			}
-			s.clients = append(s.clients, socket)
-		}
-	}
-	s.masters = len(s.clients)
-	for _, entry := range c.ListenReplicas {
-		mode, _ := c.UnixFileMode() // as above
-		socket, err := s.socket(ctx, namedReaders+entry, entry, mode)
-		if err != nil {
+		if err := s.activatedBefore(); err != nil {
 			return err
 		}
-		s.clients = append(s.clients, socket)
+	}
+	for i, own := range all {
+		if err := s.fill(ctx, s.places[i], own); err != nil {
+			return err
+		}
 	}
 	if s.admin == nil && c.Admin != "" {
 		socket, err := s.socket(ctx, namedAdmin+c.Admin, c.Admin, 0)
@@ -95,6 +87,29 @@ func (s *sockets) open(ctx context.Context, c *config.Config) error {
 			return err
 		}
 		s.admin = &socket
+	}
+	return nil
+}
+
+// fill gives a place the sockets that c asks for. What the service manager has opened for
+// it takes the place of listen.
+func (s *sockets) fill(ctx context.Context, p *place, c *config.Config) error {
+	mode, _ := c.UnixFileMode() // Validate has judged it
+	if len(p.masters) == 0 {
+		for _, entry := range c.Listen {
+			socket, err := s.socket(ctx, namedClients+entry, entry, mode)
+			if err != nil {
+				return err
+			}
+			p.masters = append(p.masters, socket)
+		}
+	}
+	for _, entry := range c.ListenReplicas {
+		socket, err := s.socket(ctx, namedReaders+entry, entry, mode)
+		if err != nil {
+			return err
+		}
+		p.replicas = append(p.replicas, socket)
 	}
 	return nil
 }
@@ -134,35 +149,73 @@ func (s *sockets) activated() error {
 		if err != nil {
 			return fmt.Errorf("descriptor %d of LISTEN_FDS (%s) is no listening stream socket: %w", i+3, name, err)
 		}
-		s.place(handover.Socket{Name: namedActivated + name + ":" + strconv.Itoa(i), Listener: listener})
+		if err := s.put(handover.Socket{Name: namedActivated + name + ":" + strconv.Itoa(i), Listener: listener}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // activatedBefore takes the sockets that the service manager had opened for the former
 // process.
-func (s *sockets) activatedBefore() {
+func (s *sockets) activatedBefore() error {
 	names := s.former.Names()
 	slices.Sort(names)
 	for _, name := range names {
 		if strings.HasPrefix(name, namedActivated) {
-			s.place(handover.Socket{Name: name, Listener: s.former.Take(name)})
+			if err := s.put(handover.Socket{Name: name, Listener: s.former.Take(name)}); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-// place puts an activated socket where its name says.
-func (s *sockets) place(socket handover.Socket) {
-	if s.admin == nil && strings.HasPrefix(socket.Name, namedActivated+adminName+":") {
+// put puts an activated socket where its name says, or closes it if that is nowhere.
+func (s *sockets) put(socket handover.Socket) error {
+	name := activatedName(socket.Name)
+	if s.admin == nil && name == adminName {
 		s.admin = &socket
-		return
+		return nil
 	}
-	s.clients = append(s.clients, socket)
+	if p := s.placeOf(name); p != nil {
+		p.masters = append(p.masters, socket)
+		return nil
+	}
+	var known []string
+	for _, p := range s.places {
+		known = append(known, p.name, p.tlsName())
+	}
+	_ = socket.Listener.Close() // nothing was accepted on it
+	return fmt.Errorf("the service manager's socket %q belongs to none of masters; its FileDescriptorName= must be one of %s", name, strings.Join(known, ", "))
+}
+
+// placeOf gives the place of a socket that the service manager calls name; nil: none. A
+// master's name comes before another one's name for TLS.
+func (s *sockets) placeOf(name string) *place {
+	i := slices.IndexFunc(s.places, func(p *place) bool { return p.name == "" || p.name == name })
+	if i < 0 {
+		i = slices.IndexFunc(s.places, func(p *place) bool { return p.tlsName() == name })
+	}
+	if i < 0 {
+		return nil
+	}
+	return s.places[i]
+}
+
+// clients lists the clients' sockets, place by place: those for the master, and then those
+// for replicas.
+func (s *sockets) clients() []handover.Socket {
+	var all []handover.Socket
+	for _, p := range s.places {
+		all = append(append(all, p.masters...), p.replicas...)
+	}
+	return all
 }
 
 // all lists every socket.
 func (s *sockets) all() []handover.Socket {
-	all := slices.Clone(s.clients)
+	all := s.clients()
 	if s.admin != nil {
 		all = append(all, *s.admin)
 	}
@@ -171,13 +224,11 @@ func (s *sockets) all() []handover.Socket {
 
 // secured says of each of the clients' sockets whether they speak TLS there.
 func (s *sockets) secured() []bool {
-	secured := make([]bool, len(s.clients))
-	for i, socket := range s.clients {
-		entry, ours := strings.CutPrefix(socket.Name, namedClients)
-		if i >= s.masters {
-			entry, ours = strings.CutPrefix(socket.Name, namedReaders)
+	var secured []bool
+	for _, p := range s.places {
+		for _, socket := range append(slices.Clone(p.masters), p.replicas...) {
+			secured = append(secured, p.speaksTLS(socket))
 		}
-		secured[i] = ours && config.ListensTLS(entry) || strings.HasPrefix(socket.Name, namedActivated+tlsName+":")
 	}
 	return secured
 }
@@ -201,52 +252,4 @@ func (s *sockets) ours(yes bool) {
 			unix.SetUnlinkOnClose(yes && !strings.HasPrefix(socket.Name, namedActivated))
 		}
 	}
-}
-
-// inherited says whether other processes have some of the clients' sockets too, so that
-// who waits to be accepted can wait for the next one.
-func (s *sockets) inherited() bool {
-	return slices.ContainsFunc(s.clients, func(socket handover.Socket) bool { return strings.HasPrefix(socket.Name, namedActivated) })
-}
-
-// behind makes a listener whose Accept waits for the gate.
-func behind(gate <-chan struct{}, listener net.Listener) net.Listener {
-	return &gated{Listener: listener, gate: gate, ended: make(chan struct{})}
-}
-
-// gated is a listener that accepts nobody before its gate is open.
-type gated struct {
-	net.Listener
-	gate  <-chan struct{}
-	ended chan struct{}
-	once  sync.Once
-}
-
-// Accept waits for the gate first, or for the end.
-func (g *gated) Accept() (net.Conn, error) {
-	select {
-	case <-g.gate:
-	default:
-		select {
-		case <-g.gate:
-		case <-g.ended:
-			return nil, net.ErrClosed
-		}
-	}
-	return g.Listener.Accept()
-}
-
-// SetDeadline bounds Accept. Who waits at the gate needs no more time.
-func (g *gated) SetDeadline(t time.Time) error {
-	g.once.Do(func() { close(g.ended) })
-	bounded, ok := g.Listener.(interface{ SetDeadline(time.Time) error })
-	if !ok {
-		return os.ErrNoDeadline
-	}
-	return bounded.SetDeadline(t)
-}
-
-func (g *gated) Close() error {
-	g.once.Do(func() { close(g.ended) })
-	return g.Listener.Close()
 }

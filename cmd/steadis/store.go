@@ -40,6 +40,11 @@ type book struct {
 	Scripts []string
 	// Clients are by the numbers of their sockets (inodes), by which they are told apart.
 	Clients map[uint64]proxy.Client
+	// With several masters Masters says whose client each is, and ScriptsOf has the scripts
+	// of each, by name, instead of Scripts.
+	Several   bool
+	Masters   map[uint64]string
+	ScriptsOf map[string][]string
 }
 
 // store keeps clients with the service manager. Its methods may be called concurrently.
@@ -65,7 +70,7 @@ func openStore() (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot reach the service manager: %w", err)
 	}
-	return &store{manager: manager, most: most - 1, book: book{Clients: map[uint64]proxy.Client{}}}, nil
+	return &store{manager: manager, most: most - 1, book: book{Clients: map[uint64]proxy.Client{}, Masters: map[uint64]string{}}}, nil
 }
 
 func (s *store) close() { _ = s.manager.Close() }
@@ -95,8 +100,13 @@ func (s *store) tell(state string, fds ...int) error {
 func keepState(name string) string   { return "FDSTORE=1\nFDNAME=" + name }
 func forgetState(name string) string { return "FDSTOREREMOVE=1\nFDNAME=" + name }
 
-// keep is a proxy.GiveFunc.
-func (s *store) keep(fd int, c proxy.Client) error {
+// keeper keeps the clients of a service.
+func (s *store) keeper(of *service) proxy.GiveFunc {
+	return func(fd int, c proxy.Client) error { return s.keep(fd, c, of.name) }
+}
+
+// keep keeps a client of a master.
+func (s *store) keep(fd int, c proxy.Client, master string) error {
 	defer func() { _ = unix.Close(fd) }() // the manager has its own, or the client is closed
 	number, err := socketNumber(fd)
 	if err != nil {
@@ -105,7 +115,7 @@ func (s *store) keep(fd int, c proxy.Client) error {
 	s.mu.Lock()
 	full := len(s.book.Clients) >= s.most
 	if !full {
-		s.book.Clients[number] = c
+		s.book.Clients[number], s.book.Masters[number] = c, master
 	}
 	s.mu.Unlock()
 	if full {
@@ -115,9 +125,19 @@ func (s *store) keep(fd int, c proxy.Client) error {
 }
 
 // end keeps the book, if there is anything in it, and returns how many clients there are.
-func (s *store) end(nextID uint64, scripts []string) (int, error) {
+func (s *store) end(all services) (int, error) {
+	ends := book{NextID: all.nextID(), Several: all.several()}
+	if ends.Several {
+		ends.ScriptsOf = map[string][]string{}
+		for _, of := range all {
+			ends.ScriptsOf[of.name] = of.server.Scripts()
+		}
+	} else {
+		ends.Scripts = all[0].server.Scripts()
+	}
 	s.mu.Lock()
-	s.book.NextID, s.book.Scripts = nextID, scripts
+	ends.Clients, ends.Masters = s.book.Clients, s.book.Masters
+	s.book = ends
 	kept := s.book
 	s.mu.Unlock()
 	if len(kept.Clients) == 0 {
@@ -204,7 +224,7 @@ func (k *kept) add(name string, file *os.File) (mine bool, err error) {
 }
 
 // adopt goes on with the clients that were kept. Those of whom nothing is known are closed.
-func (k *kept) adopt(server *proxy.Server, log *zap.Logger) {
+func (k *kept) adopt(all services, log *zap.Logger) {
 	lost := 0
 	for number, conn := range k.clients {
 		c, known := k.book.Clients[number]
@@ -212,12 +232,17 @@ func (k *kept) adopt(server *proxy.Server, log *zap.Logger) {
 		case !known:
 			lost++
 			_ = conn.Close()
-		case server.Adopt(conn, c) != nil:
+		case !all.adopt(conn, c, k.book.Masters[number], k.book.Several):
 			lost++
 		}
 	}
-	for _, script := range k.book.Scripts {
-		server.Remember(script)
+	if !k.book.Several && !all.several() {
+		k.book.ScriptsOf = map[string][]string{"": k.book.Scripts}
+	}
+	for master, scripts := range k.book.ScriptsOf {
+		if s := all.heir(master, k.book.Several); s != nil {
+			s.remember(scripts)
+		}
 	}
 	if len(k.clients) > 0 {
 		log.Info("clients that the service manager has kept are taken over", zap.Int("clients", len(k.clients)-lost), zap.Int("lost", lost))

@@ -28,10 +28,11 @@ func newSwitchoverCommand(e *env) *cobra.Command {
 			"switchover: it holds its clients' commands, waits until every replica that Sentinel may choose has\n" +
 			"all that the master has, asks for SENTINEL FAILOVER, and goes on at the new master. If that\n" +
 			"fails, everything goes on as before. Ends with 0 only if another node is the master now. Takes the same\n" +
-			"flags, variables and file as serve; only admin and admin_token matter.\n" +
+			"flags, variables and file as serve; only admin, admin_token and master matter: where there are\n" +
+			"several masters, --master chooses one.\n" +
 			"Clients of other steadis, and those that bypass it, are stopped too if fence is true.",
 	}
-	asks(e, cmd, "/api/switchover", switchoverMost+healthTimeout, switched.text)
+	asks(e, cmd, "/api/switchover", true, switchoverMost+healthTimeout, switched.text)
 	return cmd
 }
 

@@ -42,14 +42,14 @@ var errNoView = errors.New("no master could be verified, so this process does no
 // former one, tells the service manager, and hands over to the next one.
 type takeover struct {
 	sockets *sockets
-	server  *proxy.Server
+	all     services
 	log     *zap.Logger
 	path    string // config.Handover
 	again   <-chan os.Signal
 	open    chan struct{}   // the gate of the sockets: this process accepts
 	left    chan struct{}   // closed when another one does
-	ending  <-chan struct{} // closed when the clients' server ends
-	// leave ends the clients' server.
+	ending  <-chan struct{} // closed when the clients' servers end
+	// leave ends the clients' servers.
 	leave func()
 
 	store *store // nil: nobody keeps anything
@@ -58,21 +58,23 @@ type takeover struct {
 	successor *handover.Successor
 }
 
-func newTakeover(sockets *sockets, server *proxy.Server, path string, log *zap.Logger, p *process, serving context.Context, leave func()) (t *takeover, err error) {
-	t = &takeover{sockets: sockets, server: server, path: path, log: log, again: p.again, leave: leave, ending: serving.Done(),
+func newTakeover(sockets *sockets, all services, path string, log *zap.Logger, p *process, serving context.Context, leave func()) (t *takeover, err error) {
+	t = &takeover{sockets: sockets, all: all, path: path, log: log, again: p.again, leave: leave, ending: serving.Done(),
 		open: make(chan struct{}), left: make(chan struct{})}
 	if former := sockets.former; former != nil {
-		server.StartIDs(former.NextID)
+		all.startIDs(former.NextID)
 		sockets.ours(false) // not before it has let go
 	} else {
 		close(t.open)
 	}
-	server.StartIDs(sockets.kept.book.NextID)
+	all.startIDs(sockets.kept.book.NextID)
 	if t.store, err = openStore(); err != nil {
 		return nil, err
 	}
 	if t.store != nil {
-		server.KeepClients(t.store.keep)
+		for _, s := range all {
+			s.server.KeepClients(t.store.keeper(s))
+		}
 	}
 	return t, nil
 }
@@ -80,7 +82,7 @@ func newTakeover(sockets *sockets, server *proxy.Server, path string, log *zap.L
 // clients gives the clients' listeners, which accept nobody before this process may.
 func (t *takeover) clients() []net.Listener {
 	var listeners []net.Listener
-	for _, socket := range t.sockets.clients {
+	for _, socket := range t.sockets.clients() {
 		listeners = append(listeners, t.gated(socket))
 	}
 	return listeners
@@ -121,7 +123,7 @@ func (t *takeover) run(ctx context.Context) error {
 			t.log.Warn("the service manager cannot be told to forget what it has kept", zap.Error(err))
 		}
 	}
-	t.sockets.kept.adopt(t.server, t.log)
+	t.sockets.kept.adopt(t.all, t.log)
 	if t.sockets.former != nil {
 		if err := t.takeOver(ctx); err != nil {
 			return err
@@ -160,7 +162,7 @@ func (t *takeover) awaitReady(ctx context.Context, most time.Duration) (ready bo
 	defer limit.Stop()
 	defer ticker.Stop()
 	for {
-		if ready, why = t.server.Ready(); ready && t.server.State().Phase == phaseServing {
+		if ready, why = t.all.ready(); ready && t.all.serving() {
 			return ready, why
 		}
 		select {
@@ -195,12 +197,16 @@ func (t *takeover) takeOver(ctx context.Context) error {
 // receive goes on with the former process's clients.
 func (t *takeover) receive(ctx context.Context) {
 	defer t.sockets.former.Close()
-	lost := 0
-	n, err := t.sockets.former.Receive(ctx, func(nc net.Conn, c proxy.Client) {
-		if err := t.server.Adopt(nc, c); err != nil {
+	lost, several := 0, t.sockets.former.Several
+	n, err := t.sockets.former.Receive(ctx, func(nc net.Conn, c proxy.Client, master string) {
+		if !t.all.adopt(nc, c, master, several) {
 			lost++
 		}
-	}, t.server.Remember)
+	}, func(body, master string) {
+		if s := t.all.heir(master, several); s != nil {
+			s.server.Remember(body)
+		}
+	})
 	fields := []zap.Field{zap.Int("clients", n), zap.Int("refused", lost)}
 	if err != nil && ctx.Err() == nil {
 		t.log.Warn("clients of the former process are taken over, as far as it gave them", append(fields, zap.Error(err))...)
@@ -212,7 +218,7 @@ func (t *takeover) receive(ctx context.Context) {
 // offer is what a new process gets that asks.
 func (t *takeover) offer() handover.Offer {
 	t.log.Info("another process asks to take over")
-	return handover.Offer{NextID: t.server.NextID(), Sockets: t.sockets.all()}
+	return handover.Offer{NextID: t.all.nextID(), Sockets: t.sockets.all(), Several: t.all.several()}
 }
 
 // handOver leaves everything to the process that takes over.
@@ -223,18 +229,22 @@ func (t *takeover) handOver(next *handover.Successor) {
 	t.mu.Lock()
 	t.successor = next
 	t.mu.Unlock()
-	t.server.HandOver(next.Client)
+	for _, s := range t.all {
+		s.server.HandOver(func(fd int, c proxy.Client) error { return next.Client(fd, c, s.name) })
+	}
 	close(t.left)
 	t.leave()
-	for _, script := range t.server.Scripts() {
-		if err := next.Script(script); err != nil {
-			t.log.Warn("a script was not handed over; EVALSHA may answer NOSCRIPT after a failover", zap.Error(err))
-			return
+	for _, s := range t.all {
+		for _, script := range s.server.Scripts() {
+			if err := next.Script(script, s.name); err != nil {
+				t.log.Warn("a script was not handed over; EVALSHA may answer NOSCRIPT after a failover", zap.Error(err))
+				return
+			}
 		}
 	}
 }
 
-// ended is to be called when the clients' server has ended.
+// ended is to be called when the clients' servers have ended.
 func (t *takeover) ended() {
 	t.mu.Lock()
 	next := t.successor
@@ -254,7 +264,7 @@ func (t *takeover) keep() {
 	if t.store == nil {
 		return
 	}
-	n, err := t.store.end(t.server.NextID(), t.server.Scripts())
+	n, err := t.store.end(t.all)
 	if err != nil {
 		t.log.Error("clients cannot be kept for the next process, and are closed", zap.Error(err))
 		return
@@ -268,7 +278,7 @@ func (t *takeover) tellState(ctx context.Context) {
 	defer ticker.Stop()
 	told, ending := "", t.ending
 	for ctx.Err() == nil {
-		if _, why := t.server.Ready(); why != told {
+		if _, why := t.all.ready(); why != told {
 			told = why
 			tellManager(t.log, managerStatus(why))
 		}

@@ -87,7 +87,7 @@ func TestAdmit(t *testing.T) {
 	}
 	defer sockets.close()
 	var opened []net.Listener
-	for _, socket := range sockets.clients {
+	for _, socket := range sockets.clients() {
 		opened = append(opened, socket.Listener)
 	}
 	admitted, err := l.admit(c, zap.NewNop(), nil, nil, opened, sockets.secured())

@@ -19,8 +19,9 @@ const watchdogShare = 3
 // watchdog tells the service manager, if it wants to know, that clients are served: not
 // that a timer runs, but that a PING of its own has been accepted, dispatched and answered
 // as a client's. What the answer is does not matter: without a master it is an error, and a
-// new process would have none either. It returns the listener by which the PINGs come.
-func watchdog(parts *support, log *zap.Logger) []net.Listener {
+// new process would have none either. It returns the listeners by which the PINGs come, one for
+// each of n services, of which none may be silent.
+func watchdog(parts *support, log *zap.Logger, n int) []net.Listener {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn("the service manager's watchdog cannot be served", zap.Error(err))
@@ -28,12 +29,16 @@ func watchdog(parts *support, log *zap.Logger) []net.Listener {
 	if err != nil || every == 0 {
 		return nil
 	}
-	inner := newInner()
+	all, listeners := make([]*inner, n), make([]net.Listener, n)
+	for i := range all {
+		all[i] = newInner()
+		listeners[i] = all[i]
+	}
 	parts.run("watchdog", func(ctx context.Context) error {
 		ticker := time.NewTicker(every / watchdogShare)
 		defer ticker.Stop()
 		for ctx.Err() == nil {
-			if err := pingSelf(ctx, inner, every/watchdogShare); err != nil && ctx.Err() == nil {
+			if err := pingAll(ctx, all, every/watchdogShare); err != nil && ctx.Err() == nil {
 				log.Error("clients are not served; the service manager will start steadis anew if that lasts", zap.Error(err))
 			} else {
 				tellManager(log, managerAlive)
@@ -45,7 +50,17 @@ func watchdog(parts *support, log *zap.Logger) []net.Listener {
 		}
 		return nil
 	})
-	return []net.Listener{inner}
+	return listeners
+}
+
+// pingAll has every service answer a PING, all of them within patience.
+func pingAll(ctx context.Context, all []*inner, patience time.Duration) error {
+	for _, to := range all {
+		if err := pingSelf(ctx, to, patience/time.Duration(len(all))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pingSelf sends a PING and waits for any answer. While the server ends, and accepts

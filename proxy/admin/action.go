@@ -15,12 +15,28 @@ import (
 // concurrently and ends with its context.
 type Action func(context.Context) (any, error)
 
+// MasterAction is an Action on a master, which Options.Masters names; "" is the only one.
+type MasterAction func(ctx context.Context, master string) (any, error)
+
 // ActionReply is the body of an answer to an action.
 type ActionReply struct {
 	// Error is why it has not happened; empty if it has.
 	Error string `json:"error,omitempty"`
 	// Result is what the action tells.
 	Result any `json:"result,omitempty"`
+}
+
+// serveMasterAction is serveAction for the master that ?master= names: 400 if it must, 404 if
+// there is none of that name.
+func (s *Server) serveMasterAction(name string, do MasterAction) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		master, status, problem := s.chosen(r)
+		if problem != "" {
+			s.reply(w, status, ActionReply{Error: problem})
+			return
+		}
+		s.serveAction(name, func(ctx context.Context) (any, error) { return do(ctx, master) })(w, r)
+	}
 }
 
 // serveAction runs an action for those who show the token: 200 it has happened, 409 it has

@@ -39,20 +39,25 @@ const (
 // Options says where the answers come from. Its functions are called
 // concurrently, once for each request, and, but for actions, should not block.
 type Options struct {
+	// Masters are the names of those that can be asked about, with ?master=. Where there are
+	// several, what is about one of them must name it. Empty: names are not looked at.
+	Masters []string
 	// Ready says whether clients should be sent here, and in a few words why or
 	// why not ("serving", "holding: ...", "no master since ...").
 	Ready func() (bool, string)
 	// Live gives an error if the process should be restarted. Nil: never.
 	Live func() error
-	// Status gives what /api/status shows; encoding/json must take it.
-	Status func() any
-	// History gives what /api/history shows: what went through, second by second, after a
-	// time in ms since 1970. Nil: there is no such page.
-	History func(after int64) any
-	// Actions are what can be asked for, by name, by those who show the Token. Without a
-	// Token, that is nil or "", nobody can.
-	Actions map[string]Action
-	Token   func() string
+	// Status gives what /api/status shows, of a master or, for "", of all; encoding/json
+	// must take it.
+	Status func(master string) any
+	// History gives what /api/history shows of a master: what went through, second by
+	// second, after a time in ms since 1970. "" is the only one. Nil: there is no such page.
+	History func(master string, after int64) any
+	// Actions and MasterActions are what can be asked for, by name, by those who show the
+	// Token. Without a Token, that is nil or "", nobody can.
+	Actions       map[string]Action
+	MasterActions map[string]MasterAction
+	Token         func() string
 	// Profile serves /debug/pprof: profiles of the process, which show how busy it is with
 	// what, and take some of its time.
 	Profile bool
@@ -101,6 +106,9 @@ func New(options Options) (*Server, error) {
 	}
 	for name, do := range options.Actions {
 		mux.HandleFunc("POST /api/"+name, s.serveAction(name, do))
+	}
+	for name, do := range options.MasterActions {
+		mux.HandleFunc("POST /api/"+name, s.serveMasterAction(name, do))
 	}
 	s.handler = withHeaders(mux)
 	return s, nil
@@ -179,9 +187,15 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 	text(w, status, why)
 }
 
-// serveStatus answers "what does steadis know?".
-func (s *Server) serveStatus(w http.ResponseWriter, _ *http.Request) {
-	data, err := json.MarshalIndent(s.options.Status(), "", "  ")
+// serveStatus answers "what does steadis know?", of all masters or of the one that ?master=
+// names.
+func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) {
+	master, status, problem := s.chosen(r)
+	if problem != "" && status != http.StatusBadRequest { // to name none is fine
+		text(w, status, problem)
+		return
+	}
+	data, err := json.MarshalIndent(s.options.Status(master), "", "  ")
 	if err != nil {
 		s.options.Log.Error("the status cannot be written as JSON", zap.Error(err))
 		text(w, http.StatusInternalServerError, "steadis: the status cannot be written as JSON: "+err.Error())

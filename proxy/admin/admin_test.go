@@ -37,7 +37,7 @@ func newServer(t *testing.T, a *answers) *Server {
 	s, err := New(Options{
 		Ready:    func() (bool, string) { return a.ready, a.why },
 		Live:     func() error { return a.live },
-		Status:   func() any { return a.status },
+		Status:   func(string) any { return a.status },
 		Gatherer: registry,
 		Log:      zap.NewNop(),
 	})

@@ -17,7 +17,7 @@ import (
 var page embed.FS
 
 // pageFiles are what index.html refers to, under /page/.
-var pageFiles = []string{"style.css", "icon.svg", "app.js", "dom.js", "state.js", "deployment.js", "chart.js", "failovers.js", "tables.js"}
+var pageFiles = []string{"style.css", "icon.svg", "app.js", "dom.js", "state.js", "deployment.js", "chart.js", "failovers.js", "tables.js", "masters.js"}
 
 // pageTypes are the files' types; the machine's own table may differ.
 var pageTypes = map[string]string{
@@ -44,7 +44,7 @@ func servePage(name string) http.HandlerFunc {
 }
 
 // serveHistory answers "what went through lately?": ?after=<ms since 1970> leaves out
-// what the one who asks has already.
+// what the one who asks has already, and ?master= says whose it is, where there are several.
 func (s *Server) serveHistory(w http.ResponseWriter, r *http.Request) {
 	after := int64(0)
 	if given := r.URL.Query().Get("after"); given != "" {
@@ -55,7 +55,12 @@ func (s *Server) serveHistory(w http.ResponseWriter, r *http.Request) {
 		}
 		after = n
 	}
-	data, err := json.Marshal(s.options.History(after))
+	master, status, problem := s.chosen(r)
+	if problem != "" {
+		text(w, status, problem)
+		return
+	}
+	data, err := json.Marshal(s.options.History(master, after))
 	if err != nil {
 		s.options.Log.Error("the history cannot be written as JSON", zap.Error(err))
 		text(w, http.StatusInternalServerError, "steadis: the history cannot be written as JSON: "+err.Error())

@@ -13,9 +13,9 @@ import (
 	"go.uber.org/zap"
 )
 
-func pageServer(t *testing.T, history func(int64) any) *Server {
+func pageServer(t *testing.T, history func(string, int64) any) *Server {
 	t.Helper()
-	s, err := New(Options{Ready: func() (bool, string) { return true, "" }, Status: func() any { return nil }, History: history,
+	s, err := New(Options{Ready: func() (bool, string) { return true, "" }, Status: func(string) any { return nil }, History: history,
 		Gatherer: prometheus.NewRegistry(), Log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestPageIsWhole(t *testing.T) {
 
 func TestHistory(t *testing.T) {
 	var asked []int64
-	s := pageServer(t, func(after int64) any { asked = append(asked, after); return []int64{after} })
+	s := pageServer(t, func(_ string, after int64) any { asked = append(asked, after); return []int64{after} })
 	if w := get(s, "/api/history?after=1795915564585"); w.Code != http.StatusOK || w.Body.String() != "[1795915564585]\n" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -94,7 +94,7 @@ func TestHistory(t *testing.T) {
 	if len(asked) != 2 {
 		t.Errorf("asked %v", asked)
 	}
-	if w := get(pageServer(t, func(int64) any { return func() {} }), "/api/history"); w.Code != http.StatusInternalServerError {
+	if w := get(pageServer(t, func(string, int64) any { return func() {} }), "/api/history"); w.Code != http.StatusInternalServerError {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := get(pageServer(t, nil), "/api/history"); w.Code != http.StatusNotFound {

@@ -14,7 +14,7 @@ import (
 // TestProfilesOnlyWhereWanted: they show what the process does and cost time.
 func TestProfilesOnlyWhereWanted(t *testing.T) {
 	for _, on := range []bool{false, true} {
-		s, err := New(Options{Ready: func() (bool, string) { return true, "" }, Status: func() any { return nil },
+		s, err := New(Options{Ready: func() (bool, string) { return true, "" }, Status: func(string) any { return nil },
 			Gatherer: prometheus.NewRegistry(), Log: zap.NewNop(), Profile: on})
 		if err != nil {
 			t.Fatal(err)

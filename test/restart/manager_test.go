@@ -30,8 +30,10 @@ type manager struct {
 	t       *testing.T
 	args    []string
 	log     *os.File
-	sockets []*os.File // of clients, and of the admin server
-	addr    string
+	names   []string   // FileDescriptorName= of each of sockets
+	sockets []*os.File // of clients, and last of the admin server
+	addrs   []string   // of sockets
+	addr    string     // the first one
 	notify  *net.UnixConn
 	path    string
 	child   *exec.Cmd
@@ -49,23 +51,28 @@ type keptFile struct {
 
 func newManager(t *testing.T, d *topology.Deployment, args ...string) *manager {
 	t.Helper()
+	return newManagerOf(t, []string{"redis", "admin"}, append([]string{"--sentinel", d.SentinelAddrs(), "--master", d.Name()}, args...)...)
+}
+
+// newManagerOf has a socket of each name.
+func newManagerOf(t *testing.T, names []string, args ...string) *manager {
+	t.Helper()
 	dir := t.TempDir()
-	m := &manager{t: t, path: filepath.Join(dir, "notify"), heard: map[string]int{},
-		args: append([]string{program.Path(t), "serve", "--sentinel", d.SentinelAddrs(), "--master", d.Name()}, args...)}
+	m := &manager{t: t, names: names, path: filepath.Join(dir, "notify"), heard: map[string]int{},
+		args: append([]string{program.Path(t), "serve"}, args...)}
 	var err error
 	m.log, err = os.Create(filepath.Join(dir, "log"))
 	must(t, err)
-	for range 2 {
+	for range names {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		must(t, err)
-		if m.addr == "" {
-			m.addr = listener.Addr().String()
-		}
+		m.addrs = append(m.addrs, listener.Addr().String())
 		file, err := listener.(*net.TCPListener).File()
 		must(t, err)
 		must(t, listener.Close())
 		m.sockets = append(m.sockets, file)
 	}
+	m.addr = m.addrs[0]
 	m.notify, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
 	must(t, err)
 	m.reading.Go(m.read)
@@ -170,7 +177,7 @@ func (m *manager) start(ctx context.Context) {
 	defer cancel()
 	ready := m.count("READY=1")
 	m.mu.Lock()
-	names := []string{"redis", "admin"}
+	names := slices.Clone(m.names)
 	files := append([]*os.File{}, m.sockets...)
 	for _, kept := range m.kept {
 		names, files = append(names, kept.name), append(files, kept.file)

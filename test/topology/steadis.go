@@ -26,7 +26,7 @@ type SteadisOptions struct {
 	// Run is steadis in this process, instead of Binary: it gets the arguments
 	// after the program's name and must return once ctx ends.
 	Run func(ctx context.Context, args []string) error
-	// Args follow "serve --listen ... --admin ...".
+	// Args follow "serve --admin ... --listen ...".
 	Args []string
 	// Env are additional environment variables ("STEADIS_HOLD=2s"). Those of this
 	// process reach steadis too, except its own STEADIS_* ones.
@@ -38,6 +38,8 @@ type SteadisOptions struct {
 	// NotReady says not to wait for /readyz to answer 200, only for /livez: for
 	// a steadis that has no master yet.
 	NotReady bool
+	// NoListen leaves it to Args where clients connect, as for several masters.
+	NoListen bool
 }
 
 // Steadis is a running steadis. Its methods may be called concurrently, except
@@ -89,7 +91,11 @@ func RunSteadis(ctx context.Context, o SteadisOptions) (*Steadis, error) {
 		http:      &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second},
 		options:   o,
 	}
-	s.args = append([]string{"serve", "--listen", s.Addr, "--admin", s.AdminAddr}, o.Args...)
+	s.args = []string{"serve", "--admin", s.AdminAddr}
+	if !o.NoListen {
+		s.args = append(s.args, "--listen", s.Addr)
+	}
+	s.args = append(s.args, o.Args...)
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(err, s.Stop(), fmt.Errorf("log of steadis:\n%s", s.LogTail()))
 	}

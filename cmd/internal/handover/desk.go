@@ -36,6 +36,8 @@ type Socket struct {
 type Offer struct {
 	NextID  uint64
 	Sockets []Socket
+	// Several says that each client is of one of several masters.
+	Several bool
 }
 
 // Open listens at path, which nobody else must serve; a file that was left there is
@@ -151,7 +153,7 @@ type Successor struct {
 }
 
 func (s *Successor) offer(o Offer) error {
-	m := message{Kind: kindOffer, NextID: o.NextID}
+	m := message{Kind: kindOffer, NextID: o.NextID, Several: o.Several}
 	var fds []int
 	defer func() { closeAll(fds) }()
 	for _, socket := range o.Sockets {
@@ -167,22 +169,22 @@ func (s *Successor) offer(o Offer) error {
 	return s.link.send(m, fds...)
 }
 
-// Script gives a script that clients rely on.
-func (s *Successor) Script(body string) error {
+// Script gives a script that clients of a master rely on.
+func (s *Successor) Script(body, master string) error {
 	const piece = maxMessage / 2
 	for {
 		part := body[:min(len(body), piece)]
 		body = body[len(part):]
-		if err := s.link.send(message{Kind: kindScript, Script: []byte(part), More: body != ""}); err != nil || body == "" {
+		if err := s.link.send(message{Kind: kindScript, Master: master, Script: []byte(part), More: body != ""}); err != nil || body == "" {
 			return err
 		}
 	}
 }
 
-// Client gives a client, whose socket fd is, and which is closed here in any case.
-func (s *Successor) Client(fd int, c proxy.Client) error {
+// Client gives a client of a master, whose socket fd is, and which is closed here in any case.
+func (s *Successor) Client(fd int, c proxy.Client, master string) error {
 	defer func() { _ = unix.Close(fd) }() // the other process has its own by then, or nobody
-	err := s.link.send(message{Kind: kindClient, Client: c}, fd)
+	err := s.link.send(message{Kind: kindClient, Master: master, Client: c}, fd)
 	if err == nil {
 		s.given.Add(1)
 	}

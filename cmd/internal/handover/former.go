@@ -18,6 +18,8 @@ import (
 type Former struct {
 	// NextID is the first CLIENT ID that the new process should use.
 	NextID uint64
+	// Several says that its clients are of several masters, which are told apart by name.
+	Several bool
 
 	link    *link
 	sockets map[string]net.Listener // by name; those that nobody has taken yet
@@ -58,7 +60,7 @@ func (f *Former) ask() error {
 		closeAll(fds)
 		return fmt.Errorf("%d sockets have come for %d names", len(fds), len(offer.Names))
 	}
-	f.NextID = offer.NextID
+	f.NextID, f.Several = offer.NextID, offer.Several
 	for i, fd := range fds {
 		file := asFile(fd, offer.Names[i])
 		listener, lerr := net.FileListener(file)
@@ -114,8 +116,10 @@ func (f *Former) Ready(ctx context.Context) error {
 }
 
 // Receive takes clients and scripts until the former process has no more, or is gone, or
-// ctx ends; it returns how many clients have come. An error of adopt is not Receive's.
-func (f *Former) Receive(ctx context.Context, adopt func(net.Conn, proxy.Client), script func(string)) (clients int, err error) {
+// ctx ends; it returns how many clients have come. Each comes with the name of its master,
+// which a former process of a version that served but one does not give. An error of adopt
+// is not Receive's.
+func (f *Former) Receive(ctx context.Context, adopt func(net.Conn, proxy.Client, string), script func(body, master string)) (clients int, err error) {
 	defer f.whileNeeded(ctx)()
 	if err := f.link.conn.SetReadDeadline(time.Time{}); err != nil {
 		return 0, err
@@ -132,7 +136,7 @@ func (f *Former) Receive(ctx context.Context, adopt func(net.Conn, proxy.Client)
 			return clients, nil
 		case m.Kind == kindScript:
 			if body = append(body, m.Script...); !m.More {
-				script(string(body))
+				script(string(body), m.Master)
 				body = nil
 			}
 		case m.Kind == kindClient && len(fds) == 1:
@@ -141,7 +145,7 @@ func (f *Former) Receive(ctx context.Context, adopt func(net.Conn, proxy.Client)
 			_ = file.Close() // the connection has a descriptor of its own
 			if err == nil {
 				clients++
-				adopt(nc, m.Client)
+				adopt(nc, m.Client, m.Master)
 			}
 			continue
 		}

@@ -45,9 +45,13 @@ type message struct {
 	PID    int      // hello
 	NextID uint64   // offer
 	Names  []string // offer: of the sockets that come with it
-	Script []byte   // script: a piece of one
-	More   bool     // script: and it goes on
-	Client proxy.Client
+	// Several says in an offer that the former process serves masters that are told apart by
+	// name; Master is the one whose script or client comes.
+	Several bool
+	Master  string
+	Script  []byte // script: a piece of one
+	More    bool   // script: and it goes on
+	Client  proxy.Client
 }
 
 // link is the connection between the two. send may be called concurrently.

@@ -4,6 +4,7 @@ import { Chart, spanFor } from "./chart.js";
 import { drawDeployment } from "./deployment.js";
 import { byId, bytes, clock, html, micros, number, setText, wholeSpan } from "./dom.js";
 import { showFailovers } from "./failovers.js";
+import { chosenOf, onChoice } from "./masters.js";
 import { figuresOf, markOf, sentenceOf, stateOf, wordOf } from "./state.js";
 import { showClients, showNodes, showSentinels } from "./tables.js";
 
@@ -16,7 +17,7 @@ const charts = [
   new Chart("bytes", "Bytes", [{ key: "bytes_in_per_second", name: "in/s" }, { key: "bytes_out_per_second", name: "out/s" }], (v) => bytes(v)),
 ];
 const narrow = matchMedia("(max-width: 720px)");
-let history = [], latest = null, paused = false, timer = 0, lostSince = null, drawn = "", skew = 0;
+let history = [], latest = null, paused = false, timer = 0, lostSince = null, drawn = "", skew = 0, about = "", turn = 0;
 
 async function ask(path) {
   const response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(patience) });
@@ -35,20 +36,28 @@ function withSentinels(status) {
 // serverNow is the server's clock, to the second: ages are its own.
 const serverNow = () => (Math.abs(skew) < 2000 ? Date.now() : Date.now() + skew);
 
-async function update() {
+// update asks and shows, also while paused if it must. Where another one has begun meanwhile,
+// since another master was chosen, that one goes on.
+async function update(must) {
   clearTimeout(timer);
-  if (!paused && !document.hidden) {
+  const mine = ++turn;
+  if (must || (!paused && !document.hidden)) {
     try {
-      const [status, samples] = await Promise.all([ask("api/status"), ask(`api/history?after=${history.at(-1)?.at ?? 0}`)]);
+      const [name, status] = chosenOf(await ask("api/status"));
+      const before = name === about ? history : [];
+      const samples = await ask(`api/history?${new URLSearchParams({ master: name, after: before.at(-1)?.at ?? 0 })}`);
+      if (mine !== turn) return;
+      about = name;
       latest = withSentinels(status);
       lostSince = null;
-      history = [...history, ...samples].slice(-kept);
+      history = [...before, ...samples].slice(-kept);
       show(status);
     } catch (error) {
+      if (mine !== turn) return;
       lose(error);
     }
   }
-  timer = setTimeout(update, latest && !lostSince && stateOf(latest) !== "serving" ? paceHeld : pace);
+  timer = setTimeout(() => update(), latest && !lostSince && stateOf(latest) !== "serving" ? paceHeld : pace);
 }
 
 // lose says that nothing is known any more; what was known last stays on the page.
@@ -63,7 +72,7 @@ function head(state, sentence) {
   if (byId("state").textContent !== wordOf(state)) setText(byId("announce"), `${wordOf(state)}. ${sentence}`);
   setText(byId("state"), wordOf(state));
   setText(byId("sentence"), sentence);
-  document.title = `${wordOf(state)} · steadis`;
+  document.title = `${wordOf(state)} · ${about ? `${about} · ` : ""}steadis`;
 }
 
 function show(status) {
@@ -112,5 +121,6 @@ byId("pause").addEventListener("click", () => {
   if (!paused) update();
 });
 document.addEventListener("visibilitychange", () => document.hidden || update());
+onChoice(() => update(true));
 narrow.addEventListener("change", () => latest && draw(latest));
 update();
