@@ -43,7 +43,8 @@ func TestMemoryLimit(t *testing.T) {
 }
 
 func TestFit(t *testing.T) {
-	all := []string{"hold_max_bytes", "limits.memory", "limits.query_memory"}
+	bytes := []string{"hold_max_bytes", "limits.memory", "limits.query_memory"}
+	all := append(slices.Clone(bytes), "hold_max_commands")
 	for _, tt := range []struct {
 		env     string
 		limit   int64 // MiB
@@ -51,10 +52,11 @@ func TestFit(t *testing.T) {
 		advice  string
 	}{
 		{"", 256, all, ""},
-		{"", 1024, all, ""},
+		{"", 1024, bytes, ""},
 		{"", 8 << 10, nil, ""},
 		{"STEADIS_HOLD_MAX_BYTES=20mb", 256, all[1:], ""},
 		{"STEADIS_HOLD_MAX_BYTES=200mb", 256, all[1:], "the memory limit is 256mb: beside 10000 clients it leaves "},
+		{"STEADIS_HOLD_MAX_COMMANDS=500000", 256, bytes, "the memory limit is 256mb: beside 10000 clients it leaves "},
 		{"STEADIS_LIMITS_CLIENTS=100000", 256, all, "the memory limit is 256mb, and 100000 clients alone may need 1301mb; lower limits.clients or raise the limit"},
 	} {
 		c, err := config.Load(config.Input{Environ: strings.Fields(tt.env)})
@@ -65,7 +67,7 @@ func TestFit(t *testing.T) {
 		if !slices.Equal(f.lowered, tt.lowered) || (f.advice == "") != (tt.advice == "") || !strings.HasPrefix(f.advice, tt.advice) {
 			t.Errorf("%s, %d MiB: %+v", tt.env, tt.limit, f)
 		}
-		buffers := int64(c.HoldMaxBytes + c.Limits.Memory + c.Limits.QueryMemory)
+		buffers := int64(c.HoldMaxBytes+c.Limits.Memory+c.Limits.QueryMemory) + int64(c.HoldMaxCommands)*heldCommand
 		if rest := f.goLimit - ownMemory - int64(c.Limits.Clients)*clientMemory; tt.advice == "" && buffers > rest {
 			t.Errorf("%s, %d MiB: buffers may take %d of %d", tt.env, tt.limit, buffers, rest)
 		}

@@ -31,7 +31,7 @@ func tune(c *config.Loaded, log *zap.Logger) {
 		debug.SetMemoryLimit(f.goLimit)
 	}
 	log.Info("running under a memory limit", zap.Int64("bytes", limit), zap.Int64("collected_from", f.goLimit),
-		zap.Strings("lowered", f.lowered), zap.Stringer("hold_max_bytes", c.HoldMaxBytes),
+		zap.Strings("lowered", f.lowered), zap.Stringer("hold_max_bytes", c.HoldMaxBytes), zap.Int("hold_max_commands", c.HoldMaxCommands),
 		zap.Stringer("limits.memory", c.Limits.Memory), zap.Stringer("limits.query_memory", c.Limits.QueryMemory))
 	if f.advice != "" {
 		log.Warn("configuration: " + f.advice)

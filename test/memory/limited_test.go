@@ -31,7 +31,7 @@ const limit = 256 << 20
 func startPlain(ctx context.Context, t *testing.T, d *topology.Deployment, clients int) limited {
 	s, err := topology.RunSteadis(ctx, topology.SteadisOptions{
 		Binary: build(t), Dir: t.TempDir(), Args: arguments(d, clients),
-		Env: []string{"GOMEMLIMIT=191MiB", "STEADIS_HOLD_MAX_BYTES=14mb", "STEADIS_LIMITS_MEMORY=21mb", "STEADIS_LIMITS_QUERY_MEMORY=7mb"},
+		Env: []string{"GOMEMLIMIT=191MiB", "STEADIS_HOLD_MAX_BYTES=14mb", "STEADIS_HOLD_MAX_COMMANDS=19000", "STEADIS_LIMITS_MEMORY=21mb", "STEADIS_LIMITS_QUERY_MEMORY=7mb"},
 	})
 	if err != nil {
 		t.Fatal(err)
