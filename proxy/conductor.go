@@ -258,6 +258,7 @@ func (c *conductor) noteEnd(ended hold.Outage, waiting int) {
 func (c *conductor) watch(ctx context.Context) {
 	timer := time.NewTimer(c.set.Load().Heartbeat)
 	defer timer.Stop()
+	due := false
 	select {
 	case <-ctx.Done():
 		return
@@ -270,19 +271,48 @@ func (c *conductor) watch(ctx context.Context) {
 	case <-timer.C:
 		c.pool.Reap(c.now())
 		c.hubs.Tick()
-		if c.beats++; c.beats%lookEvery == 0 {
+		due = true
+	}
+	if c.heartbeat(ctx) && due && c.inquire(ctx) {
+		c.heartbeat(ctx)
+	}
+}
+
+// inquire asks the master, which has just answered, what is asked only now and then. It
+// gives up when there is another view; the result says whether a heartbeat is due at once,
+// as it has not answered or a connection was lost.
+func (c *conductor) inquire(ctx context.Context) (doubt bool) {
+	c.beats++
+	look, survey := c.beats%lookEvery == 0, c.beats%surveyEvery == 0
+	if !look && !survey {
+		return false
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	answered := make(chan bool, 1)
+	c.spawn(func() {
+		if look {
 			c.look(ctx)
 		}
-		if c.beats%surveyEvery == 0 {
-			c.survey(ctx)
-		}
+		answered <- !survey || c.survey(ctx)
+	})
+	select {
+	case ok := <-answered:
+		cancel()
+		return !ok
+	case <-c.o.Board.Replaced(c.view):
+	case <-c.pilot.Gone():
+		doubt = true
+	case <-c.lost:
+		doubt = true
 	}
-	c.heartbeat(ctx)
+	cancel()
+	<-answered
+	return doubt
 }
 
 // heartbeat asks once. A master that does not answer gets no more commands: one
-// that was not sent can still run elsewhere.
-func (c *conductor) heartbeat(ctx context.Context) {
+// that was not sent can still run elsewhere. It returns whether the master has answered.
+func (c *conductor) heartbeat(ctx context.Context) bool {
 	patience := c.set.Load().Heartbeat
 	ask, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -295,7 +325,7 @@ func (c *conductor) heartbeat(ctx context.Context) {
 			c.pool.Alive(c.now())
 		}
 		if err == nil || ctx.Err() != nil {
-			return
+			return err == nil
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer to PING within %v", patience)
@@ -305,6 +335,7 @@ func (c *conductor) heartbeat(ctx context.Context) {
 		cancel()
 		<-answer
 	}
+	return false
 }
 
 // look finds out whether clients need a password now. What was true for the connections

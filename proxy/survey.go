@@ -31,23 +31,25 @@ const (
 var infoReplication = resp.AppendCommand(nil, "INFO", "replication")
 
 // survey asks the master for its replicas, to be shown: nothing is decided by them. A
-// user that may not ask is not made to ask again: the master would log each refusal.
-func (c *conductor) survey(ctx context.Context) {
+// user that may not ask is not made to ask again: the master would log each refusal. It
+// returns false if the master has not answered.
+func (c *conductor) survey(ctx context.Context) bool {
 	if c.mayNotAsk {
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.set.Load().Heartbeat)
 	defer cancel()
 	frame, err := c.pilot.Fetch(ctx, infoReplication)
 	if err != nil || len(frame) == 0 {
-		return // the heartbeat will say what is wrong
+		return false // the heartbeat will say what is wrong
 	}
 	if frame[0] != '$' {
 		c.mayNotAsk = true
-		return
+		return true
 	}
 	replicas := parseReplicas(frame)
 	c.nodes.Store(&replicas)
+	return true
 }
 
 // parseReplicas reads the lines of INFO replication such as

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steadis/proxy"
+	"steadis/test/fake"
 )
 
 func TestServesAndPassesCommandsInOrder(t *testing.T) {
@@ -163,6 +164,47 @@ func TestLostReply(t *testing.T) {
 						t.Errorf("the new master got %q", got)
 					}
 				}
+			})
+		})
+	}
+}
+
+// TestFrozenWhileItIsAsked: a master that stops in the middle of what is asked only now and then
+// is noticed as soon as any, and its successor is followed at once.
+func TestFrozenWhileItIsAsked(t *testing.T) {
+	for name, await := range map[string]time.Duration{"another master": 100 * time.Millisecond, "no answer": 2100 * time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				c := w.warm()
+				frozen := make(chan struct{})
+				w.a.On(func(call fake.Call) string {
+					if call.Args[0] == "INFO" {
+						w.a.Freeze()
+						close(frozen)
+					}
+					return ""
+				})
+				<-frozen
+				time.Sleep(await)
+				if name == "another master" {
+					w.promote()
+					w.serve(w.b)
+					began := time.Now()
+					c.send("SET k 1")
+					c.want("OK")
+					if d := time.Since(began); d > 50*time.Millisecond {
+						t.Errorf("followed after %v", d)
+					}
+					return
+				}
+				c.send("SET k 1")
+				if n := w.counts().Waiting; n != 1 {
+					t.Errorf("%d commands held at a master that does not answer, want 1", n)
+				}
+				w.promote()
+				w.serve(w.b)
+				c.want("OK")
 			})
 		})
 	}
