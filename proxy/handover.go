@@ -30,6 +30,8 @@ type Client struct {
 	Name             string
 	LibName, LibVer  string
 	NoEvict, HasWrit bool
+	// Reader says that it is one of the read-only address.
+	Reader bool
 	// Static says that the former process judged who the client is (auth: static): then
 	// Account is its user there, Locked that it has yet to authenticate, and it has no
 	// password of the master's.
@@ -133,7 +135,7 @@ func (s *Session) describe() Client {
 	c := Client{
 		ID: s.id, Created: s.created, Auth: s.ident.Auth, User: s.ident.User, Password: s.ident.Password,
 		DB: s.ident.DB, Protocol: s.ident.Protocol, Name: s.name,
-		LibName: s.face.libName, LibVer: s.face.libVer, NoEvict: s.face.noEvict, HasWrit: s.wrote != 0,
+		LibName: s.face.libName, LibVer: s.face.libVer, NoEvict: s.face.noEvict, HasWrit: s.wrote != 0, Reader: s.server.o.Reader,
 		Static: s.server.static(), Account: s.account, Locked: s.locked,
 	}
 	if c.Static {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,6 +71,37 @@ func (s *service) fronts() []front {
 		return []front{s.server}
 	}
 	return []front{s.server, s.readers}
+}
+
+// handOver has the clients of all fronts given to another process.
+func (s *service) handOver(give proxy.GiveFunc) {
+	s.server.HandOver(give)
+	if s.readers != nil {
+		s.readers.HandOver(give)
+	}
+}
+
+// keepClients has them kept for the next process.
+func (s *service) keepClients(keep proxy.GiveFunc) {
+	s.server.KeepClients(keep)
+	if s.readers != nil {
+		s.readers.KeepClients(keep)
+	}
+}
+
+// errNoReaders is about a client of a read-only address that there is no more.
+var errNoReaders = errors.New("there is no listen_replicas any more")
+
+// adopt goes on with a client that a former process has served.
+func (s *service) adopt(nc net.Conn, c proxy.Client) error {
+	switch {
+	case !c.Reader:
+		return s.server.Adopt(nc, c)
+	case s.readers == nil:
+		_ = nc.Close() // it may not come to the master instead
+		return errNoReaders
+	}
+	return s.readers.Adopt(nc, c)
 }
 
 // remember notes scripts that the master has.

@@ -85,7 +85,7 @@ func (all services) adopt(nc net.Conn, c proxy.Client, master string, formerSeve
 		_ = nc.Close() // nobody here has its data
 		return false
 	}
-	return s.server.Adopt(nc, c) == nil
+	return s.adopt(nc, c) == nil
 }
 
 // nextID and startIDs are about CLIENT ID, which each service counts for itself.

@@ -73,7 +73,7 @@ func newTakeover(sockets *sockets, all services, path string, log *zap.Logger, p
 	}
 	if t.store != nil {
 		for _, s := range all {
-			s.server.KeepClients(t.store.keeper(s))
+			s.keepClients(t.store.keeper(s))
 		}
 	}
 	return t, nil
@@ -230,7 +230,7 @@ func (t *takeover) handOver(next *handover.Successor) {
 	t.successor = next
 	t.mu.Unlock()
 	for _, s := range t.all {
-		s.server.HandOver(func(fd int, c proxy.Client) error { return next.Client(fd, c, s.name) })
+		s.handOver(func(fd int, c proxy.Client) error { return next.Client(fd, c, s.name) })
 	}
 	close(t.left)
 	t.leave()

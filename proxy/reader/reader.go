@@ -47,6 +47,10 @@ type Reader struct {
 	lanes  []*lane
 	turn   int
 	server proxy.Options // of the next lane; written with changing held, too
+	early  []heritage    // clients of another process that have come before there was a lane
+	ended  bool          // no lane will serve any more
+
+	told func(*proxy.Server) // what each lane's server is told; guarded by changing; nil: nothing
 
 	ctx  context.Context // of Serve
 	wg   sync.WaitGroup  // lanes and what belongs to them
@@ -85,9 +89,11 @@ func (r *Reader) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.ctx, r.addr = ctx, listeners[0].Addr()
+	defer r.end()
 	if err := r.addLane(); err != nil { // there is one even without replicas, to hold commands
 		return err
 	}
+	r.wg.Go(r.adoptEarly)
 	var accepting sync.WaitGroup
 	for _, ln := range listeners {
 		accepting.Go(func() { r.accept(ctx, ln) })
@@ -151,6 +157,9 @@ func (r *Reader) addLane() error {
 	var err error
 	if l.server, err = proxy.New(o); err != nil {
 		return err
+	}
+	if r.told != nil {
+		r.told(l.server)
 	}
 	r.wg.Go(func() { l.forward(r.ctx, r.o.Board) })
 	r.wg.Go(func() { r.run(l) })
@@ -227,6 +236,21 @@ const turnAwayTime = time.Second
 
 // admit hands a client to a lane, or turns it away.
 func (r *Reader) admit(c net.Conn) {
+	l, ok := r.place()
+	if !ok {
+		r.refused.Inc()
+		_ = c.SetDeadline(time.Now().Add(turnAwayTime))
+		_, _ = c.Write([]byte(proxy.TooMany)) // a courtesy
+		_ = c.Close()
+		return
+	}
+	if !l.queue.hand(c) {
+		_ = c.Close() // all lanes are ending
+	}
+}
+
+// place chooses the lane of one more client. False: there are as many as there may be.
+func (r *Reader) place() (*lane, bool) {
 	lanes := r.list()
 	at := places(lanes)
 	total := 0
@@ -234,17 +258,11 @@ func (r *Reader) admit(c net.Conn) {
 		total += p.clients
 	}
 	if total >= r.clients() {
-		r.refused.Inc()
-		_ = c.SetDeadline(time.Now().Add(turnAwayTime))
-		_, _ = c.Write([]byte(proxy.TooMany)) // a courtesy
-		_ = c.Close()
-		return
+		return nil, false
 	}
 	r.mu.Lock()
 	r.turn++
 	turn := r.turn
 	r.mu.Unlock()
-	if !lanes[choose(at, turn)].queue.hand(c) {
-		_ = c.Close() // all lanes are ending
-	}
+	return lanes[choose(at, turn)], true
 }

@@ -217,10 +217,12 @@ func (m *manager) stop(ctx context.Context) {
 // connection is lost, and nobody is refused.
 func TestRestartsByAServiceManager(t *testing.T) {
 	d := startDeployment(t)
-	m := newManager(t, d)
+	readers, err := topology.FreeAddr()
+	must(t, err)
+	m := newManager(t, d, "--listen-replicas", readers)
 	ctx := within(t, time.Duration(restarts(t)+1)*time.Minute)
 	m.start(ctx)
-	idle := newIdler(ctx, t, m.addr)
+	idle, reading := newIdler(ctx, t, m.addr), newReading(ctx, t, readers)
 	load, err := workload.Start(ctx, workload.Options{Addr: m.addr, Writers: 8})
 	must(t, err)
 	guests := startVisitors(ctx, m.addr, 2)
@@ -230,6 +232,7 @@ func TestRestartsByAServiceManager(t *testing.T) {
 		m.stop(ctx)
 		m.start(ctx)
 		idle.check(ctx, t)
+		reading.check(ctx, t)
 	}
 	awaitWrites(ctx, t, load, 50)
 	took := time.Since(began)

@@ -21,9 +21,11 @@ import (
 // with a database and a name see nothing, nor do those who connect all the time.
 func TestTakeOversUnderLoad(t *testing.T) {
 	d := startDeployment(t)
-	s := startSteadis(t, d)
+	readers, err := topology.FreeAddr()
+	must(t, err)
+	s := startSteadis(t, d, "--listen-replicas", readers)
 	ctx := within(t, time.Duration(restarts(t))*time.Minute)
-	idle := newIdler(ctx, t, s.Addr)
+	idle, reading := newIdler(ctx, t, s.Addr), newReading(ctx, t, readers)
 	load, err := workload.Start(ctx, workload.Options{Addr: s.Addr, Writers: 8})
 	must(t, err)
 	guests := startVisitors(ctx, s.Addr, 2)
@@ -32,6 +34,7 @@ func TestTakeOversUnderLoad(t *testing.T) {
 		awaitWrites(ctx, t, load, 50)
 		must(t, s.TakeOver(ctx))
 		idle.check(ctx, t)
+		reading.check(ctx, t)
 	}
 	awaitWrites(ctx, t, load, 50)
 	took := time.Since(began)
@@ -100,6 +103,34 @@ func (i *idler) check(ctx context.Context, t *testing.T) {
 		if err != nil || got != step.want {
 			t.Fatalf("%v: %v %v, want %v", step.args, got, err, step.want)
 		}
+	}
+}
+
+// reading is a client of the read-only address that is connected all the while.
+type reading struct{ conn *wire.Conn }
+
+func newReading(ctx context.Context, t *testing.T, addr string) *reading {
+	t.Helper()
+	c, err := wire.Dial(ctx, addr)
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	if got, err := c.Do(ctx, "CLIENT", "SETNAME", "reading"); err != nil || got != "OK" {
+		t.Fatal(got, err)
+	}
+	return &reading{c}
+}
+
+// check looks whether the client is who it was, and where it was: not at the master.
+func (r *reading) check(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if got, err := r.conn.Do(ctx, "CLIENT", "GETNAME"); err != nil || got != "reading" {
+		t.Fatalf("the reader's name is %v, %v", got, err)
+	}
+	if got, err := r.conn.Do(ctx, "GET", "no such key"); err != nil || got != nil {
+		t.Fatalf("GET at the read-only address: %v %v", got, err)
+	}
+	if got, err := r.conn.Do(ctx, "SET", "no such key", "1"); err == nil || !strings.HasPrefix(err.Error(), "READONLY") {
+		t.Fatalf("SET at the read-only address: %v %v", got, err)
 	}
 }
 
