@@ -32,7 +32,7 @@ step() {
   to=$(date +%s%N)
   if [ "$code" != 0 ]; then echo "newuser: $what ended with $code" >&2; tail -30 "$said" >&2; exit 1; fi
   total=$((total + (to - from) / 1000000))
-  rows+=("| \`$what\` | $(seconds $(((to - from) / 1000000))) | $(sed 's/\x1b\[[0-9;]*m//g' "$said" | grep . | tail -1 | tr -d '|\r') |")
+  rows+=("| \`$what\` | $(seconds $(((to - from) / 1000000))) | $(sed 's/\x1b\[[0-9;]*m//g' "$said" | { grep . || true; } | tail -1 | tr -d '|\r') |")
   echo "${rows[-1]}"
 }
 
