@@ -46,8 +46,8 @@ one_thread_tests() {
 }
 
 failover_tests() {
-  section "failover tests against real processes"
-  marked "$go" test -race -count=1 -timeout 15m ./test/failover
+  section "failover tests against real processes, one round of each"
+  marked env STEADIS_ROUNDS="${STEADIS_ROUNDS:-1}" "$go" test -race -count=1 -timeout 15m ./test/failover
 }
 
 # Each process has a host of its own here, where the machine allows network namespaces.
@@ -109,9 +109,9 @@ fuzz_targets() {
   done
 }
 
-# docker-compose.yml in earnest, where that is asked for (STEADIS_COMPOSE, which .ci/run sets) and
+# docker-compose.yml in earnest, where that is asked for (TEST_COMPOSE, which .ci/run sets) and
 # there is a Docker engine: it makes images under the names of those that the file asks for.
-compose_wanted() { [ -n "${STEADIS_COMPOSE:-}" ] && docker info >/dev/null 2>&1; }
+compose_wanted() { [ -n "${TEST_COMPOSE:-}" ] && docker info >/dev/null 2>&1; }
 
 compose_tests() {
   section "docker-compose.yml: a killed and a paused master, drills"
