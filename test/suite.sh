@@ -53,7 +53,7 @@ failover_tests() {
 # Each process has a host of its own here, where the machine allows network namespaces.
 fault_tests() {
   section "faults, one round of the short list"
-  marked "$go" test -count=1 -timeout 20m ./test/failover/faults
+  marked env STEADIS_LANES="${STEADIS_LANES:-2}" "$go" test -count=1 -timeout 20m ./test/failover/faults
 }
 
 # Applications of other languages: those of what is installed (test/setup.sh --clients).
