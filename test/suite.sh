@@ -118,13 +118,8 @@ compose_tests() {
   test/compose/run.sh
 }
 
-# What only needs processors gives way to what needs time: with Compose they run side by side.
+# What only needs processors gives way to what needs time: they run side by side.
 last_tests() {
-  if ! compose_wanted; then
-    kubernetes_tests
-    fuzz_targets
-    return
-  fi
   local said pid status=0
   said=$(mktemp)
   (
@@ -133,7 +128,8 @@ last_tests() {
     fuzz_targets
   ) >"$said" 2>&1 &
   pid=$!
-  compose_tests || status=$?
+  client_tests || status=$?
+  if compose_wanted; then compose_tests || status=$?; fi
   wait "$pid" || status=$?
   cat "$said"
   rm -f "$said"
@@ -159,7 +155,7 @@ leftovers() {
 }
 
 case "${1:-}" in
-  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; client_tests; last_tests; leftovers ;;
+  all) unit_tests; one_thread_tests; budget_tests; conformance_tests; failover_tests; fault_tests; last_tests; leftovers ;;
   conformance) STEADIS_CONFORMANCE=full conformance_tests; leftovers ;;
   failover) failover_figures; leftovers ;;
   faults) fault_figures; leftovers ;;
