@@ -31,7 +31,7 @@ type batch struct {
 
 // sizes keep the memory of batches that are over, by what they had: a small batch must not
 // get the memory of a large one, or many clients with a small one each would take more than
-// anybody counts (requestCost).
+// anybody counts (RequestCost).
 var sizes = [...]struct {
 	bytes, commands, args int // most of them
 	pool                  sync.Pool

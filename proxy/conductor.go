@@ -230,7 +230,8 @@ func (c *conductor) resume() {
 	if gate := c.pool.Gate(); gate.Open && gate.Generation == c.view.Generation {
 		return
 	}
-	waiting, opened := c.hold.Counts().Waiting, c.now()
+	waiting, _ := c.hold.Waiting()
+	opened := c.now()
 	// The gate first: while it says that the hold time is over, commands are refused,
 	// and nobody who has seen the outage end may be.
 	c.pool.Open(c.view.Master, c.view.Generation, c.view.Epoch)

@@ -49,8 +49,8 @@ func (m *memory) add(n int64) {
 }
 
 const (
-	// requestCost is what a command takes beside its bytes.
-	requestCost = 384
+	// RequestCost is what a command that is under way or held takes beside its bytes.
+	RequestCost = 384
 	// chargeStep is how far a client's use may have changed before memory hears of it, so
 	// that a client with little to do costs nothing here.
 	chargeStep = 4 << 10
@@ -59,7 +59,7 @@ const (
 )
 
 // cost is what a command takes while it is queued.
-func cost(r *request) int64 { return int64(r.size) + requestCost }
+func cost(r *request) int64 { return int64(r.size) + RequestCost }
 
 // push queues a request. s.mu must be held.
 func (s *Session) push(r *request) {
@@ -142,7 +142,7 @@ func (s *Server) evict() {
 // allowedMemory is what clients may have now: beside the limit what waits for a master.
 func (s *Server) allowedMemory() int64 {
 	commands, bytes := s.hold.Waiting()
-	return s.memory.limit.Load() + bytes + int64(commands)*requestCost
+	return s.memory.limit.Load() + bytes + int64(commands)*RequestCost
 }
 
 // tooMuch says whether all clients together have more than they may. It costs two looks at

@@ -65,12 +65,13 @@ func (s *Server) sample(now time.Time) {
 		return
 	}
 	commands, in, out, latency := t.commands.Load(), t.in.Load(), t.out.Load(), t.latency.counts()
+	held, _ := s.hold.Waiting()
 	fresh, longest := latency.since(p.latency), t.latency.takeLongest()
 	next := Sample{
 		At: now.UnixMilli(), Phase: s.State().Phase, Commands: float64(commands-p.commands) / seconds,
 		In: float64(in-p.in) / seconds, Out: float64(out-p.out) / seconds,
 		P50: min(fresh.quantile(.5), longest).Microseconds(), P99: min(fresh.quantile(.99), longest).Microseconds(), Max: longest.Microseconds(),
-		Clients: s.clients(), Held: s.hold.Counts().Waiting,
+		Clients: s.clients(), Held: held,
 	}
 	p.at, p.commands, p.in, p.out, p.latency = now, commands, in, out, latency
 	p.mu.Lock()

@@ -22,7 +22,10 @@ type traffic struct {
 // pad keeps counters that different threads move on cache lines of their own.
 type pad [64]byte
 
-// nextTimed says which command of a batch of n, in its turn, has its latency measured.
+// nextTimed says which command of a batch of n has its latency measured: from its arrival to
+// its reply, with the time for which it was held. One, since the clock costs as much as a
+// tenth of a pipelined command; another place in the batch each time, since the last ones
+// wait longest. s.mu must be held.
 func (s *Session) nextTimed(n int) int {
 	s.turn++
 	return int(s.turn % uint32(n))

@@ -173,8 +173,7 @@ func (s *Session) holdOne(last int, r *request) *request {
 	case !s.voids(r) && s.enter(r):
 		return r.apart()
 	default:
-		s.bytes -= int(r.size)
-		s.load -= cost(r)
+		s.unload(r)
 		r.role = roleCommand
 		if r = s.crowdOut(last, r); r != nil {
 			s.load += cost(r)

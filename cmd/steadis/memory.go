@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"steadis/config"
+	"steadis/proxy"
 )
 
 // What steadis needs beside the buffers that its limits bound, in bytes: for itself, and for
@@ -99,14 +100,8 @@ var shares = []struct {
 	{"limits.query_memory", func(c *config.Config) *config.Size { return &c.Limits.QueryMemory }, 1, 10},
 }
 
-const (
-	// leastShare keeps what is lowered useful.
-	leastShare = 1 << 20
-	// heldCommand is what a command that waits takes beside its bytes, and commandsPer its
-	// share: so many tenths of what is left.
-	heldCommand = 384
-	commandsPer = 1
-)
+// leastShare keeps what is lowered useful.
+const leastShare = 1 << 20
 
 // fit lowers the defaults of what bounds buffers so that all of them fit into limit, and says
 // what does not: a value that somebody has set is his.
@@ -124,12 +119,12 @@ func fit(c *config.Loaded, limit int64) fitted {
 		}
 		sum += int64(*size)
 	}
-	if most := int(max(left*commandsPer/10, leastShare) / heldCommand / 1000 * 1000); c.Origins["hold_max_commands"] == "" && c.HoldMaxCommands > most {
+	if most := int(max(left/10, leastShare) / proxy.RequestCost / 1000 * 1000); c.Origins["hold_max_commands"] == "" && c.HoldMaxCommands > most {
 		c.HoldMaxCommands = most
 		c.Origins["hold_max_commands"] = "the memory limit of " + mib(limit)
 		f.lowered = append(f.lowered, "hold_max_commands")
 	}
-	sum += int64(c.HoldMaxCommands) * heldCommand
+	sum += int64(c.HoldMaxCommands) * proxy.RequestCost
 	switch {
 	case left < 10*leastShare:
 		f.advice = fmt.Sprintf("the memory limit is %s, and %d clients alone may need %s; lower limits.clients or raise the limit",

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"steadis/config"
+	"steadis/proxy"
 )
 
 func TestMemoryLimit(t *testing.T) {
@@ -67,7 +68,7 @@ func TestFit(t *testing.T) {
 		if !slices.Equal(f.lowered, tt.lowered) || (f.advice == "") != (tt.advice == "") || !strings.HasPrefix(f.advice, tt.advice) {
 			t.Errorf("%s, %d MiB: %+v", tt.env, tt.limit, f)
 		}
-		buffers := int64(c.HoldMaxBytes+c.Limits.Memory+c.Limits.QueryMemory) + int64(c.HoldMaxCommands)*heldCommand
+		buffers := int64(c.HoldMaxBytes+c.Limits.Memory+c.Limits.QueryMemory) + int64(c.HoldMaxCommands)*proxy.RequestCost
 		if rest := f.goLimit - ownMemory - int64(c.Limits.Clients)*clientMemory; tt.advice == "" && buffers > rest {
 			t.Errorf("%s, %d MiB: buffers may take %d of %d", tt.env, tt.limit, buffers, rest)
 		}

@@ -85,6 +85,8 @@ func (r *reloads) addFinder(i int, s *service, tls *legs) {
 type front interface {
 	Prepare(proxy.Options) (apply func(), err error)
 	SetUsers(proxy.Users)
+	HandOver(proxy.GiveFunc)
+	KeepClients(proxy.GiveFunc)
 }
 
 // addProxies makes what the data paths go by reloadable.

@@ -75,17 +75,15 @@ func (s *service) fronts() []front {
 
 // handOver has the clients of all fronts given to another process.
 func (s *service) handOver(give proxy.GiveFunc) {
-	s.server.HandOver(give)
-	if s.readers != nil {
-		s.readers.HandOver(give)
+	for _, f := range s.fronts() {
+		f.HandOver(give)
 	}
 }
 
 // keepClients has them kept for the next process.
 func (s *service) keepClients(keep proxy.GiveFunc) {
-	s.server.KeepClients(keep)
-	if s.readers != nil {
-		s.readers.KeepClients(keep)
+	for _, f := range s.fronts() {
+		f.KeepClients(keep)
 	}
 }
 

@@ -140,10 +140,7 @@ func TestFloodedHoldTakesLittle(t *testing.T) {
 	const clients, pipeline, room, sent = 60, 1200, 120, 1200 * 22
 	inWorld(t, proxy.Options{HoldMaxCommands: room}, func(t *testing.T, w *world) {
 		w.serve(w.a)
-		crowd := make([]*client, clients)
-		for i := range crowd {
-			crowd[i] = w.warm()
-		}
+		crowd := w.crowd(clients)
 		w.holding()
 		before := inUse()
 		gets := slices.Repeat([]string{"GET k"}, pipeline)
@@ -178,10 +175,7 @@ func TestFloodAtOnceTakesLittle(t *testing.T) {
 	const clients, pipeline, room, sent = 60, 1200, 120, 1200 * 22
 	inWorld(t, proxy.Options{HoldMaxCommands: room}, func(t *testing.T, w *world) {
 		w.serve(w.a)
-		crowd := make([]*client, clients)
-		for i := range crowd {
-			crowd[i] = w.warm()
-		}
+		crowd := w.crowd(clients)
 		w.a.HoldReplies()
 		for _, c := range crowd {
 			c.send("GET k") // behind it the others stay in the queue, whatever becomes of them
@@ -197,6 +191,15 @@ func TestFloodAtOnceTakesLittle(t *testing.T) {
 			t.Errorf("%d held commands take %d bytes: %d for each client", w.counts().Waiting, grown, grown/clients)
 		}
 	})
+}
+
+// crowd connects so many clients that have had a reply.
+func (w *world) crowd(n int) []*client {
+	all := make([]*client, n)
+	for i := range all {
+		all[i] = w.warm()
+	}
+	return all
 }
 
 // mayTake is for a client of a flood that has sent so many bytes: the network of these tests
