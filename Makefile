@@ -47,7 +47,7 @@ failover: ## the failover figures, ROUNDS times each, recorded in test/failover/
 
 memory: ## 10,000 clients flood a steadis in a container of 256 MB, with a master and without (needs Docker)
 	@test/setup.sh --tests
-	STEADIS_MEMORY=container $(GO) test -count=1 -v -timeout 20m ./test/memory
+	TEST_MEMORY=container $(GO) test -count=1 -v -timeout 20m ./test/memory
 
 bench: ## direct, steadis, HAProxy, twemproxy compared (16 min; BENCH=all or a regexp of rows, PREDIXY=path)
 	@test/setup.sh --bench
@@ -62,7 +62,7 @@ bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compa
 
 faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose; LANES= at a time)
 	@test/setup.sh --tests
-	@GO="$(GO)" ROUNDS="$(ROUNDS)" STEADIS_LANES="$(LANES)" test/suite.sh faults
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" TEST_LANES="$(LANES)" test/suite.sh faults
 
 clients: ## real applications through failovers, ROUNDS of each kind, recorded in RESULTS.md and README.md (CLIENTS=regexp of tests)
 	@test/setup.sh --clients
@@ -70,7 +70,7 @@ clients: ## real applications through failovers, ROUNDS of each kind, recorded i
 
 restarts: ## RESTARTS (100) restarts under load in each way: no connect, command or connection is lost
 	@test/setup.sh --tests
-	@GO="$(GO)" STEADIS_RESTARTS="$(RESTARTS)" test/suite.sh restarts
+	@GO="$(GO)" TEST_RESTARTS="$(RESTARTS)" test/suite.sh restarts
 
 compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (needs Docker)
 	@test/compose/run.sh
@@ -83,7 +83,7 @@ package-test: ## the Debian package installed, upgraded and purged on a copy of 
 
 screenshot: ## config/deploy/live-page.png, the picture in the README, taken of a real failover
 	@test/setup.sh --tests
-	@dir=$$(mktemp -d) && STEADIS_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
+	@dir=$$(mktemp -d) && TEST_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
 
 fuzz: ## each fuzz target for FUZZTIME
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz

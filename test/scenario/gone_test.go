@@ -120,4 +120,4 @@ func TestShutdownWithClientsInEveryMode(t *testing.T) {
 
 // The randomised stress: many clients, each with a list of its own to which it
 // appends values that occur once, against faults in random order. All on fake
-// time and under fixed seeds; STEADIS_STRESS=n runs n more seeds.
+// time and under fixed seeds; TEST_STRESS=n runs n more seeds.

@@ -14,9 +14,9 @@ import (
 // TestFaults plays the chosen faults in the chosen modes, each as often as asked,
 // in an order that the seed decides.
 func TestFaults(t *testing.T) {
-	rounds, seed := harness.Number(t, "STEADIS_ROUNDS", 1), harness.Number(t, "STEADIS_SEED", 1)
-	chosen := pattern(t, "STEADIS_FAULTS")
-	chosenModes := pattern(t, "STEADIS_MODES")
+	rounds, seed := harness.Number(t, "TEST_ROUNDS", 1), harness.Number(t, "TEST_SEED", 1)
+	chosen := pattern(t, "TEST_FAULTS")
+	chosenModes := pattern(t, "TEST_MODES")
 	figures.Seed = seed
 	mine := ourLane(t)
 	for _, m := range modes() {
