@@ -4,7 +4,7 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
-FUZZTIME    ?= 4s
+FUZZTIME    ?= 2000x
 ROUNDS      ?= 20
 LANES       ?= 3
 RESTARTS    ?= 100
@@ -29,7 +29,7 @@ demo: ## a deployment on this machine loses its master under load (DEMO="--kind 
 	@$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
 	@bin/steadis demo $(DEMO)
 
-test: ## every test with the race detector, each fuzz target for FUZZTIME, no process left behind
+test: ## every test with the race detector, each fuzz target for FUZZTIME (2000 inputs), no process left behind
 	@test/setup.sh --tests
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh all
 
@@ -85,7 +85,7 @@ screenshot: ## config/deploy/live-page.png, the picture in the README, taken of 
 	@test/setup.sh --tests
 	@dir=$$(mktemp -d) && TEST_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
 
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: ## each fuzz target for FUZZTIME (inputs, as 2000x, or a time, as 30s)
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz
 
 lint: ## gofmt, go vet, staticcheck
