@@ -207,6 +207,25 @@ func TestGuideNamesWhatExists(t *testing.T) {
 	}
 }
 
+// TestGuideSaysWhatToDoAtEachAlert looks for every alert among those that the guide lists.
+func TestGuideSaysWhatToDoAtEachAlert(t *testing.T) {
+	listed := ""
+	for _, page := range deploy.Guide() {
+		if page.Name == "troubleshooting" {
+			_, listed, _ = strings.Cut(page.Text, "\n## Alerts\n")
+		}
+	}
+	rules := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(collectGuideFacts(t).alerts, -1)
+	if len(rules) < 20 {
+		t.Fatalf("only %d alerts were found", len(rules))
+	}
+	for _, rule := range rules {
+		if !strings.Contains(listed, "\n- `"+rule[1]+"`: ") {
+			t.Errorf("troubleshooting.md does not say what to do at %s", rule[1])
+		}
+	}
+}
+
 // What is made up is found.
 func TestGuideTestFindsWhatDoesNotExist(t *testing.T) {
 	facts := collectGuideFacts(t)
