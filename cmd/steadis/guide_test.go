@@ -26,7 +26,7 @@ var theirs = strings.Fields(`quorum down-after-milliseconds failover-timeout par
 	process_cpu_seconds_total preStop terminationGracePeriodSeconds FileDescriptorStoreMax=`)
 
 // theirTexts are longer ones.
-var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait",
+var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait", "+publish &__steadis:barrier",
 	"+client|pause +client|unpause +role", "make bench", "make restarts", "make memory",
 	"systemctl reload steadis", "systemctl restart steadis", "kill -HUP", "kill -USR2", "docker stop", "-LOADING Redis is loading the dataset in memory"}
 
