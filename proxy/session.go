@@ -52,7 +52,8 @@ type Session struct {
 	barrier   *request       // nothing behind it is sent before its reply
 	bytes     int            // of the queued requests
 	load      int64          // what they take in memory
-	charged   int64          // of it, what Server.memory knows of
+	inHold    atomic.Int64   // of it, what waits for a master and counts in the hold; read without the lock
+	charged   atomic.Int64   // of use, what Server.memory knows of; read without the lock
 	busyAt    time.Time      // when the keeper last found that the client may be silent
 	dirty     bool           // an upstream reader will settle the session
 
@@ -111,7 +112,7 @@ func (s *Session) submit(b *batch) {
 	s.server.traffic.commands.Add(uint64(len(requests)))
 	b.submitted()
 	s.addBody()
-	if s.load-s.charged >= chargeStep {
+	if s.use()-s.charged.Load() >= chargeStep {
 		s.charge()
 	}
 	// What has to authenticate is answered at once: the guard judges what comes next by it.
@@ -432,7 +433,9 @@ func (s *Session) soil() upstream.Owner {
 func (s *Session) Settle() {
 	s.mu.Lock()
 	s.dirty = false
-	if !s.dead {
+	if s.dead {
+		s.server.parted(s)
+	} else {
 		if s.next < s.queue.Len() || s.pin != nil {
 			s.dispatch()
 		}
