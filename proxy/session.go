@@ -93,8 +93,7 @@ func newSession(srv *Server, id uint64, out *output) *Session {
 }
 
 // submit takes a batch of commands, in order, and sends what can be
-// sent. It waits only where the client has far more under way than allowed and
-// nothing is held: then the client is not read until Redis has caught up.
+// sent. It waits only where the client has far more under way than allowed (crowded): then the client is not read until Redis has caught up.
 func (s *Session) submit(b *batch) {
 	now := s.server.now()
 	s.mu.Lock()
@@ -136,8 +135,11 @@ func (s *Session) submit(b *batch) {
 // maxBytesUnderWay bounds one client's commands under way beside their number.
 const maxBytesUnderWay = 16 << 20
 
+// crowded says whether the client is not to be read for now. Who is blocked is read on, as who
+// waits for a master is: nobody would notice otherwise that it hangs up, and something would be
+// popped for nobody. limits.memory bounds what it can send meanwhile.
 func (s *Session) crowded() bool {
-	return !s.dead && s.waiting == nil && s.queue.Len() > 1 &&
+	return !s.dead && s.waiting == nil && !s.blocked() && s.queue.Len() > 1 &&
 		(s.queue.Len() > s.set.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
 }
 
