@@ -4,7 +4,7 @@
 GO          ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHSTAT   := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
-FUZZTIME    ?= 4s
+FUZZTIME    ?= 2000x
 ROUNDS      ?= 20
 LANES       ?= 3
 RESTARTS    ?= 100
@@ -29,7 +29,7 @@ demo: ## a deployment on this machine loses its master under load (DEMO="--kind 
 	@$(GO) build -ldflags "$(LDFLAGS)" -o bin/steadis ./cmd/steadis
 	@bin/steadis demo $(DEMO)
 
-test: ## every test with the race detector, each fuzz target for FUZZTIME, no process left behind
+test: ## every test with the race detector, each fuzz target for FUZZTIME (2000 inputs), no process left behind
 	@test/setup.sh --tests
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh all
 
@@ -47,7 +47,7 @@ failover: ## the failover figures, ROUNDS times each, recorded in test/failover/
 
 memory: ## 10,000 clients flood a steadis in a container of 256 MB, with a master and without (needs Docker)
 	@test/setup.sh --tests
-	STEADIS_MEMORY=container $(GO) test -count=1 -v -timeout 20m ./test/memory
+	TEST_MEMORY=container $(GO) test -count=1 -v -timeout 20m ./test/memory
 
 bench: ## direct, steadis, HAProxy, twemproxy compared (16 min; BENCH=all or a regexp of rows, PREDIXY=path)
 	@test/setup.sh --bench
@@ -62,7 +62,7 @@ bench-micro: ## Go benchmarks of the data path through benchstat (OLD=file compa
 
 faults: ## every fault in every mode, ROUNDS times, recorded in RESULTS.md (FAULTS=, MODES= choose; LANES= at a time)
 	@test/setup.sh --tests
-	@GO="$(GO)" ROUNDS="$(ROUNDS)" STEADIS_LANES="$(LANES)" test/suite.sh faults
+	@GO="$(GO)" ROUNDS="$(ROUNDS)" TEST_LANES="$(LANES)" test/suite.sh faults
 
 clients: ## real applications through failovers, ROUNDS of each kind, recorded in RESULTS.md and README.md (CLIENTS=regexp of tests)
 	@test/setup.sh --clients
@@ -70,7 +70,7 @@ clients: ## real applications through failovers, ROUNDS of each kind, recorded i
 
 restarts: ## RESTARTS (100) restarts under load in each way: no connect, command or connection is lost
 	@test/setup.sh --tests
-	@GO="$(GO)" STEADIS_RESTARTS="$(RESTARTS)" test/suite.sh restarts
+	@GO="$(GO)" TEST_RESTARTS="$(RESTARTS)" test/suite.sh restarts
 
 compose: ## docker-compose.yml with stand-in images: a killed and a paused master, drills (needs Docker)
 	@test/compose/run.sh
@@ -83,9 +83,9 @@ package-test: ## the Debian package installed, upgraded and purged on a copy of 
 
 screenshot: ## config/deploy/live-page.png, the picture in the README, taken of a real failover
 	@test/setup.sh --tests
-	@dir=$$(mktemp -d) && STEADIS_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
+	@dir=$$(mktemp -d) && TEST_SCREENSHOTS=$$dir $(GO) test -count=1 ./test/page && cp $$dir/live-page.png config/deploy/; status=$$?; rm -rf "$$dir"; exit $$status
 
-fuzz: ## each fuzz target for FUZZTIME
+fuzz: ## each fuzz target for FUZZTIME (inputs, as 2000x, or a time, as 30s)
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" test/suite.sh fuzz
 
 lint: ## gofmt, go vet, staticcheck

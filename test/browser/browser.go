@@ -21,7 +21,7 @@ import (
 )
 
 // Screenshots names a directory to keep the pages' screenshots in; empty for none.
-const Screenshots = "STEADIS_SCREENSHOTS"
+const Screenshots = "TEST_SCREENSHOTS"
 
 // Start starts a headless Chromium that has ended when the test has, and after most at
 // the latest.

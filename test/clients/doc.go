@@ -10,7 +10,7 @@
 // acts (report). Where it appends 1, 2, 3 ... to a list of its own, the list is audited
 // here, at the master.
 //
-// Not tried: ioredis and redis-py's own client-side cache (5.1 and later), which Debian 12 does not have, and TLS.
+// Not tried: ioredis and redis-py's own client-side cache (5.1 and later), which Debian 12 does not have.
 //
 // `make clients` runs the full sizes and records them in RESULTS.md and README.md; the
 // tests as they come are a short form of it.

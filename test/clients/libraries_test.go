@@ -146,9 +146,15 @@ func goModule(path string) func(*testing.T) string {
 // useAll has every installed library work during the ordeal, and gives what they report, audited.
 func useAll(t *testing.T, st *stage, ordeal func(), env ...string) map[string][]report {
 	t.Helper()
+	return st.use(t, installedLibraries(t), ordeal, env...)
+}
+
+// use has some libraries work during the ordeal; else it is like useAll.
+func (st *stage) use(t *testing.T, libraries []library, ordeal func(), env ...string) map[string][]report {
+	t.Helper()
 	var names []string
 	var running []*program
-	for _, l := range installedLibraries(t) {
+	for _, l := range libraries {
 		p := start(t, l.name, here(t), append(append(st.env(), l.env...), env...), l.argv(t)...)
 		names, running = append(names, l.name), append(running, p)
 	}
@@ -259,19 +265,32 @@ func TestLibrariesThroughCrashes(t *testing.T) {
 		recorded.row(t, name, fmt.Sprintf("%d x %s, %d x %s, durable", n, kill, n, freeze)+st.late(t), "%v", s)
 		recorded.user(name, versionOf(t, name), fmt.Sprintf("%d x %s, %d x %s (`durable.replicas: 1`)", n, kill, n, freeze), "%v", s)
 		for _, r := range reports {
-			lost := r.Lost
-			if r.Act == "blocking" {
-				lost = 0 // an element that the dying master had popped is gone with the reply
-			}
-			if len(r.Wrong) > 0 || lost > 0 || r.Figures["held by two"] > 0 {
-				t.Errorf("%s, %s: told %v, %d lost, %d doubled: %v; %v", name, r.Act, r.Told, r.Lost, r.Doubled, r.Wrong, r.Figures)
-			}
-			t.Logf("%s, %s: told %v, %d lost, %d doubled, slowest %.1f s; %v %v", name, r.Act, r.Told, r.Lost, r.Doubled, r.Slowest, r.Wrong, r.Figures)
+			r.judgeCrash(t, name)
 		}
 	}
 	doubt := st.inDoubt(t)
 	t.Logf("%d errors reached the applications, %d writes were in doubt", total, doubt)
 	if late := st.late(t); total > doubt && late == "" {
 		t.Errorf("%d errors reached the applications, and only %d writes were in doubt", total, doubt)
+	}
+}
+
+// judgeCrash holds a report against what is promised for a master that dies, with durable.replicas.
+func (r *report) judgeCrash(t *testing.T, name string) {
+	t.Helper()
+	lost, doubled := r.Lost, r.Doubled
+	switch r.Act {
+	case "blocking":
+		lost = 0 // an element that the dying master had popped is gone with the reply
+	case "watch":
+		// redis-py's transaction() takes a connection that closes under EXEC for a change of what it
+		// watches, and goes round again (config/deploy/clients.md): at most what was in doubt runs twice.
+		doubled = 0
+	}
+	said := fmt.Sprintf("%s, %s: told %v, %d lost, %d doubled, slowest %.1f s; %v %v", name, r.Act, r.Told, r.Lost, r.Doubled, r.Slowest, r.Wrong, r.Figures)
+	if len(r.Wrong) > 0 || lost > 0 || doubled > 0 || r.Figures["held by two"] > 0 {
+		t.Error(said)
+	} else {
+		t.Log(said)
 	}
 }

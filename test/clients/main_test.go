@@ -18,7 +18,7 @@ var within, must = harness.Within, harness.Must
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		built.Remove()
-		if err := recorded.write(os.Getenv("STEADIS_RESULTS")); err != nil {
+		if err := recorded.write(os.Getenv("TEST_RESULTS")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}
@@ -32,11 +32,11 @@ var built harness.Program
 // rounds is how many failovers of each kind there are: 1, or what `make clients` says.
 func rounds(t *testing.T) int {
 	t.Helper()
-	return harness.Number(t, "STEADIS_ROUNDS", 1)
+	return harness.Number(t, "TEST_ROUNDS", 1)
 }
 
 // figures says whether this is `make clients`.
-func figures() bool { return os.Getenv("STEADIS_ROUNDS") != "" }
+func figures() bool { return os.Getenv("TEST_ROUNDS") != "" }
 
 // jobs is how many jobs a queue gets: 400 for each round of figures, 100 in the short form.
 func jobs(t *testing.T) int {

@@ -7,7 +7,7 @@
 //   - TestDialogues: several connections that have to do with each other, from
 //     testdata/dialogues.
 //   - TestRandom: random sequences under a fixed seed; a difference is shrunk.
-//     STEADIS_CONFORMANCE=full makes it ten times as long, STEADIS_CONFORMANCE_SEED
+//     TEST_CONFORMANCE=full makes it ten times as long, TEST_CONFORMANCE_SEED
 //     gives another seed.
 //   - TestAbuse, TestCut, TestLarge: broken and hostile protocol, commands cut at
 //     every byte, large values and long pipelines.
@@ -21,9 +21,9 @@
 // is in one table, differences_test.go, with its reason and with how much may
 // differ.
 //
-// STEADIS_BINARY names a steadis to test instead of one built from the tree; with
+// TEST_BINARY names a steadis to test instead of one built from the tree; with
 // "none" two Redis servers are compared, in which nothing but that table may differ.
-// STEADIS_CONFORMANCE_ODD is a part of the names of those odd replies that are to be
-// played alone. STEADIS_CONFORMANCE_REPORT names a file to which every difference is written in
+// TEST_CONFORMANCE_ODD is a part of the names of those odd replies that are to be
+// played alone. TEST_CONFORMANCE_REPORT names a file to which every difference is written in
 // full; the tests print one example of each kind.
 package conformance

@@ -46,12 +46,12 @@ func whole() bool {
 	return run.Value.String() == "" && list.Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && shared.pair != nil && shared.pair.steadis != nil
 }
 
-// program is the steadis under test, unless STEADIS_BINARY names another.
+// program is the steadis under test, unless TEST_BINARY names another.
 var program harness.Program
 
 func steadisBinary(t testing.TB) string {
 	t.Helper()
-	switch path := os.Getenv("STEADIS_BINARY"); path {
+	switch path := os.Getenv("TEST_BINARY"); path {
 	case "":
 		return program.Path(t)
 	case "none":
@@ -96,7 +96,7 @@ func servers(t testing.TB) *pair {
 }
 
 // full says whether the long run was asked for.
-func full() bool { return os.Getenv("STEADIS_CONFORMANCE") == "full" }
+func full() bool { return os.Getenv("TEST_CONFORMANCE") == "full" }
 
 func (s *sharedPair) close() error {
 	if s.pair == nil {

@@ -76,7 +76,7 @@ func TestOddReplies(t *testing.T) {
 		go st.work(jobs[proto], found, &workers)
 	}
 	plays := oddPlays()
-	only := os.Getenv("STEADIS_CONFORMANCE_ODD") // part of a row's name, to look at that alone
+	only := os.Getenv("TEST_CONFORMANCE_ODD") // part of a row's name, to look at that alone
 	for _, p := range plays {
 		if strings.Contains(p.String(), only) {
 			jobs[p.proto] <- p

@@ -26,10 +26,10 @@ func TestRandom(t *testing.T) {
 		commands = 200_000
 	}
 	seed := uint64(defaultSeed)
-	if text := os.Getenv("STEADIS_CONFORMANCE_SEED"); text != "" {
+	if text := os.Getenv("TEST_CONFORMANCE_SEED"); text != "" {
 		n, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			t.Fatalf("STEADIS_CONFORMANCE_SEED=%q: %v", text, err)
+			t.Fatalf("TEST_CONFORMANCE_SEED=%q: %v", text, err)
 		}
 		seed = n
 	}

@@ -80,7 +80,7 @@ func (r *report) tell(t *testing.T) {
 	if len(groups) > 0 {
 		t.Errorf("%d differences of %d kinds", total, len(groups))
 	}
-	if path := os.Getenv("STEADIS_CONFORMANCE_REPORT"); path != "" && whole.Len() > 0 {
+	if path := os.Getenv("TEST_CONFORMANCE_REPORT"); path != "" && whole.Len() > 0 {
 		appendFile(t, path, whole.String())
 	}
 }

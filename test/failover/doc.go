@@ -2,7 +2,7 @@
 // program against real Redis and Sentinel processes: what happens to an
 // application's commands when the master is killed, frozen or replaced.
 //
-// STEADIS_ROUNDS says how often each failover is repeated (default 2); with
-// STEADIS_RESULTS=FILE the measured figures are written to FILE as a table.
+// TEST_ROUNDS says how often each failover is repeated (default 2); with
+// TEST_RESULTS=FILE the measured figures are written to FILE as a table.
 // `make failover ROUNDS=20` does both and records test/failover/RESULTS.md.
 package failover

@@ -15,7 +15,7 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		program.Remove()
-		if err := measured.write(os.Getenv("STEADIS_RESULTS")); err != nil {
+		if err := measured.write(os.Getenv("TEST_RESULTS")); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = max(code, 1)
 		}
@@ -30,7 +30,7 @@ var program harness.Program
 // rounds is how often each failover is repeated.
 func rounds(t *testing.T) int {
 	t.Helper()
-	return harness.Number(t, "STEADIS_ROUNDS", 2)
+	return harness.Number(t, "TEST_ROUNDS", 2)
 }
 
 // table collects the measured figures of all tests.

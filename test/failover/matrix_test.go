@@ -55,10 +55,10 @@ func matrixRows() []*matrixRow {
 	return all
 }
 
-// chosenRows are all rows, or with STEADIS_ROWS those whose names it matches.
+// chosenRows are all rows, or with TEST_ROWS those whose names it matches.
 func chosenRows(t *testing.T) []*matrixRow {
 	t.Helper()
-	chosen, err := regexp.Compile(os.Getenv("STEADIS_ROWS"))
+	chosen, err := regexp.Compile(os.Getenv("TEST_ROWS"))
 	must(t, err)
 	return slices.DeleteFunc(matrixRows(), func(r *matrixRow) bool { return !chosen.MatchString(r.name) })
 }

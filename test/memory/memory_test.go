@@ -20,11 +20,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestStaysInsideItsMemory floods a steadis that may take 256 MB. With STEADIS_MEMORY=container
+// TestStaysInsideItsMemory floods a steadis that may take 256 MB. With TEST_MEMORY=container
 // (`make memory`) it is 10,000 clients, and the kernel sees to the limit.
 func TestStaysInsideItsMemory(t *testing.T) {
 	clients, start, within := 1500, startPlain, 3*time.Minute
-	if os.Getenv("STEADIS_MEMORY") == "container" {
+	if os.Getenv("TEST_MEMORY") == "container" {
 		clients, start, within = 10_000, startInContainer, 15*time.Minute
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), within)

@@ -29,7 +29,7 @@ var program harness.Program
 // restarts is how often each test restarts steadis.
 func restarts(t *testing.T) int {
 	t.Helper()
-	return harness.Number(t, "STEADIS_RESTARTS", 3)
+	return harness.Number(t, "TEST_RESTARTS", 3)
 }
 
 // startDeployment starts a deployment for one test.

@@ -119,10 +119,6 @@ func TestShutdownWithClientsInEveryMode(t *testing.T) {
 	})
 }
 
-// The randomised stress: many clients, each with a list of its own to which it
-// appends values that occur once, against faults in random order. All on fake
-// time and under fixed seeds; STEADIS_STRESS=n runs n more seeds.
-
 // TestHangUpBehindABlockingCommand is promise P7 for a client that has sent more behind its
 // BLPOP than it may have under way: it is read all the same, or its end would not be seen.
 func TestHangUpBehindABlockingCommand(t *testing.T) {
@@ -148,3 +144,7 @@ func TestHangUpBehindABlockingCommand(t *testing.T) {
 		})
 	}
 }
+
+// The randomised stress: many clients, each with a list of its own to which it
+// appends values that occur once, against faults in random order. All on fake
+// time and under fixed seeds; TEST_STRESS=n runs n more seeds.

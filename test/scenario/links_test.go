@@ -60,7 +60,7 @@ func TestWatchedExecDoesNotRunOnANewConnection(t *testing.T) {
 // replicated, so a new master may refuse a user who is in the midst of a WATCH.
 // It runs in a process of its own because the fault ends it.
 func TestPinnedIdentityRefusedByTheNewMasterDoesNotKillTheProcess(t *testing.T) {
-	const key = "STEADIS_REVIEW_CHILD"
+	const key = "TEST_REVIEW_CHILD"
 	if os.Getenv(key) == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout=60s")
 		cmd.Env = append(os.Environ(), key+"=1")

@@ -175,7 +175,7 @@ func audit(t *testing.T, master *fake.Redis, clients []*stressed, mode proxy.InD
 
 func TestStress(t *testing.T) {
 	more := 0
-	fmt.Sscan(os.Getenv("STEADIS_STRESS"), &more)
+	fmt.Sscan(os.Getenv("TEST_STRESS"), &more)
 	for _, tt := range []struct {
 		name          string
 		kinds, faults string

@@ -14,7 +14,7 @@ import (
 )
 
 // isolatedMark is in the environment of a process that Isolate started.
-const isolatedMark = "STEADIS_ISOLATED"
+const isolatedMark = "TEST_ISOLATED"
 
 // bridgeName is the bridge that all hosts are plugged into; it lives in the
 // namespace of an isolated process and nobody else sees it.

@@ -60,11 +60,11 @@ type Host struct {
 
 // networkKind is the variable that asks for one kind of Network ("namespaces" or
 // "relays") instead of the best one that there is.
-const networkKind = "STEADIS_NETWORK"
+const networkKind = "TEST_NETWORK"
 
 // NewNetwork makes a network of namespaces in a process that Isolate started, if the
-// kernel has what that takes, else one of relays. STEADIS_NETWORK=namespaces makes it an error that there
-// are none, STEADIS_NETWORK=relays wants none. Only one network of namespaces
+// kernel has what that takes, else one of relays. TEST_NETWORK=namespaces makes it an error that there
+// are none, TEST_NETWORK=relays wants none. Only one network of namespaces
 // can exist in a process at a time.
 func NewNetwork() (*Network, error) {
 	wanted := os.Getenv(networkKind)

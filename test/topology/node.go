@@ -170,7 +170,10 @@ func (n *Node) Info(ctx context.Context, section string) (map[string]string, err
 }
 
 // LogTail gives the last lines of what the process printed.
-func (n *Node) LogTail() string { return tail(filepath.Join(n.dir, "log")) }
+func (n *Node) LogTail() string { return tail(n.Log()) }
+
+// Log returns the path of what the process has printed.
+func (n *Node) Log() string { return filepath.Join(n.dir, "log") }
 
 func (n *Node) process() *process {
 	n.mu.Lock()

@@ -10,18 +10,18 @@
 //
 // Variables:
 //
-//	STEADIS_FAULTS   which faults: a regular expression over their names; default
-//	                 the short ones; "." for all
-//	STEADIS_MODES    which modes: a regular expression over their names; default
-//	                 steadis' own modes; "." adds those to compare with
-//	STEADIS_ROUNDS   rounds of each fault; default 1. From 20 on the faults that say so
-//	                 are played more often (fault.often)
-//	STEADIS_LANES    deployments to play on at the same time, each in a process and a
-//	                 network namespace of its own; default 1. A lane takes about a
-//	                 quarter of a core
-//	STEADIS_SEED     order and random times; default 1
-//	STEADIS_NETWORK  namespaces (it is an error if there are none) or relays
-//	STEADIS_RESULTS  the document to write the figures to (test/failover/RESULTS.md)
-//	STEADIS_HISTORY  directory for the history of each round, as JSON lines; default:
-//	                 only of rounds that failed, in a temporary directory
+//	TEST_FAULTS   which faults: a regular expression over their names; default
+//	              the short ones; "." for all
+//	TEST_MODES    which modes: a regular expression over their names; default
+//	              steadis' own modes; "." adds those to compare with
+//	TEST_ROUNDS   rounds of each fault; default 1. From 20 on the faults that say so
+//	              are played more often (fault.often), those to compare with less
+//	TEST_LANES    deployments to play on at the same time, each in a process and a
+//	              network namespace of its own; default 1. A lane takes about a
+//	              quarter of a core
+//	TEST_SEED     order and random times; default 1
+//	TEST_NETWORK  namespaces (it is an error if there are none) or relays
+//	TEST_RESULTS  the document to write the figures to (test/failover/RESULTS.md)
+//	TEST_HISTORY  directory for the history of each round, as JSON lines; default:
+//	              only of rounds that failed, in a temporary directory
 package faults

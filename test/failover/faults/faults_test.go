@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,9 +15,9 @@ import (
 // TestFaults plays the chosen faults in the chosen modes, each as often as asked,
 // in an order that the seed decides.
 func TestFaults(t *testing.T) {
-	rounds, seed := harness.Number(t, "STEADIS_ROUNDS", 1), harness.Number(t, "STEADIS_SEED", 1)
-	chosen := pattern(t, "STEADIS_FAULTS")
-	chosenModes := pattern(t, "STEADIS_MODES")
+	rounds, seed := harness.Number(t, "TEST_ROUNDS", 1), harness.Number(t, "TEST_SEED", 1)
+	chosen := pattern(t, "TEST_FAULTS")
+	chosenModes := pattern(t, "TEST_MODES")
 	figures.Seed = seed
 	mine := ourLane(t)
 	for _, m := range modes() {
@@ -93,9 +94,9 @@ func newStage(t *testing.T, m mode) *stage {
 }
 
 func (st *stage) playAndJudge(t *testing.T, p turn, seed int, o *outcome) {
-	from := st.logSize()
+	from := st.logSizes()
 	defer func() {
-		st.showLog(t, from)
+		st.showLogs(t, from)
 		saveHistory(t, st, p, o)
 	}()
 	st.play(t, p.fault, p.round, seed, o)
@@ -109,27 +110,42 @@ func (st *stage) playAndJudge(t *testing.T, p turn, seed int, o *outcome) {
 	st.checkHoldCounters(ctx, t)
 }
 
-func (st *stage) logSize() int64 {
-	if st.steadis == nil {
-		return 0
+// logSizes gives how long the logs of steadis and of the deployment's processes are.
+func (st *stage) logSizes() map[string]int64 {
+	sizes := map[string]int64{}
+	for _, path := range st.logs() {
+		if info, err := os.Stat(path); err == nil {
+			sizes[path] = info.Size()
+		}
 	}
-	info, err := os.Stat(st.steadis.Log())
-	if err != nil {
-		return 0
-	}
-	return info.Size()
+	return sizes
 }
 
-// showLog shows what steadis logged since its log had the size from, if the round
-// has failed.
-func (st *stage) showLog(t *testing.T, from int64) {
-	if st.steadis == nil || !t.Failed() {
+// logs gives where the logs are; steadis' comes first.
+func (st *stage) logs() []string {
+	var paths []string
+	if st.steadis != nil {
+		paths = append(paths, st.steadis.Log())
+	}
+	for _, n := range slices.Concat(st.d.Nodes, st.d.Sentinels) {
+		paths = append(paths, n.Log())
+	}
+	return paths
+}
+
+// showLogs shows what was logged since the logs had the sizes from, if the round has
+// failed.
+func (st *stage) showLogs(t *testing.T, from map[string]int64) {
+	if !t.Failed() {
 		return
 	}
-	body, err := os.ReadFile(st.steadis.Log())
-	if err != nil {
-		t.Log(err)
-		return
+	t.Logf("the load began at %v", st.loadBegan.UTC().Format("15:04:05.000"))
+	for _, path := range st.logs() {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Log(err)
+			continue
+		}
+		t.Logf("%s, this round:\n%s", path, body[min(from[path], int64(len(body))):])
 	}
-	t.Logf("steadis' log of this round, the load began at %v:\n%s", st.loadBegan.UTC().Format("15:04:05.000"), body[from:])
 }

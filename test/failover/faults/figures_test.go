@@ -128,9 +128,9 @@ func (l *ledger) merge(lane *ledger) {
 	}
 }
 
-// write puts the section into the document that STEADIS_RESULTS names.
+// write puts the section into the document that TEST_RESULTS names.
 func (l *ledger) write() error {
-	path := os.Getenv("STEADIS_RESULTS")
+	path := os.Getenv("TEST_RESULTS")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if path == "" || len(l.Rows) == 0 {

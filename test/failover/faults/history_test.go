@@ -37,7 +37,7 @@ var outcomes = map[workload.Outcome]string{
 // wants it or the round has failed.
 func saveHistory(t *testing.T, st *stage, p turn, o *outcome) {
 	t.Helper()
-	dir := os.Getenv("STEADIS_HISTORY")
+	dir := os.Getenv("TEST_HISTORY")
 	if o.record == nil || dir == "" && !t.Failed() {
 		return
 	}

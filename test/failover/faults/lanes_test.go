@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"steadis/test/topology"
 )
@@ -18,9 +20,9 @@ import (
 // Variables by which a lane learns which one it is, as "2/3", and where the figures
 // go that the lanes' parent sums up.
 const (
-	laneVariable  = "STEADIS_LANE"
-	tallyVariable = "STEADIS_TALLIES"
-	lanesVariable = "STEADIS_LANES"
+	laneVariable  = "TEST_LANE"
+	tallyVariable = "TEST_TALLIES"
+	lanesVariable = "TEST_LANES"
 	lanesMost     = 16
 )
 
@@ -48,8 +50,9 @@ func (l lane) of(plays []turn) []turn {
 }
 
 // playLanes plays the rounds in as many processes as asked for, each in a network
-// namespace of its own, and writes the figures of all. An error says why the machine
-// has no such namespaces; then nothing was played.
+// namespace of its own, and writes the figures of all, at the end and every minute
+// until then: a run that is cut off has not been for nothing. An error says why the
+// machine has no such namespaces; then nothing was played.
 func playLanes(dir string) (code int, err error) {
 	count := 1
 	if text := os.Getenv(lanesVariable); text != "" {
@@ -67,14 +70,49 @@ func playLanes(dir string) (code int, err error) {
 	for i := range count {
 		ends.Go(func() { codes[i], errs[i] = playLane(dir, lane{i + 1, count}, &out) })
 	}
+	played, recorded := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(recorded)
+		recordMeanwhile(dir, count, played)
+	}()
 	ends.Wait()
+	close(played)
+	<-recorded
 	if err := errors.Join(errs...); err != nil {
 		return 0, err
 	}
-	for i, c := range codes {
-		code = max(code, c, written(figures.load(tallyFile(dir, i+1))))
+	for _, c := range codes {
+		code = max(code, c)
 	}
-	return max(code, written(figures.write())), nil
+	return max(code, written(recordLanes(dir, count))), nil
+}
+
+// recordMeanwhile writes the figures so far every minute, until played is closed.
+func recordMeanwhile(dir string, count int, played <-chan struct{}) {
+	every := time.NewTicker(time.Minute)
+	defer every.Stop()
+	for {
+		select {
+		case <-played:
+			return
+		case <-every.C:
+			// Before its first round is over a lane has no figures, which is no fault yet.
+			if err := recordLanes(dir, count); !errors.Is(err, fs.ErrNotExist) {
+				written(err)
+			}
+		}
+	}
+}
+
+// recordLanes writes the sum of what the lanes have counted.
+func recordLanes(dir string, count int) error {
+	var sum ledger
+	for number := 1; number <= count; number++ {
+		if err := sum.load(tallyFile(dir, number)); err != nil {
+			return err
+		}
+	}
+	return sum.write()
 }
 
 func playLane(dir string, l lane, printing *sync.Mutex) (code int, err error) {
@@ -103,7 +141,11 @@ func (l *ledger) save() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, body, 0o600)
+	// Its parent may read at any time.
+	if err := os.WriteFile(path+".new", body, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // load adds what a lane has saved.

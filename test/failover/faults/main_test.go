@@ -13,7 +13,7 @@ import (
 
 // binaryVariable tells the isolated process where its steadis is: without a
 // network it could not fetch what a build may need.
-const binaryVariable = "STEADIS_TEST_BINARY"
+const binaryVariable = "TEST_FAULTS_BINARY"
 
 func TestMain(m *testing.M) {
 	if topology.Isolated() {

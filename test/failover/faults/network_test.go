@@ -19,7 +19,7 @@ func TestNetworkParts(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
-			t.Setenv("STEADIS_NETWORK", kind)
+			t.Setenv("TEST_NETWORK", kind)
 			network, err := topology.NewNetwork()
 			must(t, err)
 			defer func() { must(t, network.Close()) }()
