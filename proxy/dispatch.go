@@ -261,6 +261,9 @@ func (s *Session) noteSent(r *request, conn *upstream.Conn) {
 	case r.role == roleBlock && !r.until.IsZero():
 		s.limitBlocked(r)
 	}
+	if r.role == roleBlock {
+		s.room.Broadcast() // a reader that was stopped must hear a hang-up now
+	}
 	if r.info.Class == command.Write || r.role == roleGroup || r.role == roleTxEnd {
 		s.wrote = conn.Generation()
 	}

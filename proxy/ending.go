@@ -92,6 +92,9 @@ func (s *Session) close() {
 	s.bury()
 	s.out.finish()
 	s.server.forget(s)
+	if s.out.waiting() > 0 {
+		s.server.part(s)
+	}
 }
 
 // abort ends the session at once.
@@ -122,11 +125,10 @@ func (s *Session) bury() {
 	s.server.hold.Drop(dropped.commands, dropped.bytes)
 	s.orphan()
 	s.queue = ring.Ring[*request]{}
-	s.load = 0
+	s.load, s.tx, s.track = 0, nil, nil
 	s.charge()
 	s.next = 0
 	s.endSub()
-	s.tx, s.track = nil, nil
 	s.unpin(false)
 	s.server.forgetRedirect(s)
 	if s.link != nil {

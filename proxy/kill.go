@@ -49,14 +49,21 @@ func (s *Session) killClients(r *request) []byte {
 // cut ends a session for CLIENT KILL.
 func (s *Session) cut() {
 	s.mu.Lock()
+	if s.dead {
+		s.server.parted(s)
+	}
 	s.abort()
 	s.mu.Unlock()
 }
 
-// tryCut is cut, if nobody else has the session at the moment. It returns whether it has.
+// tryCut is cut, if nobody else has the session at the moment. It returns whether it has. What
+// a session that has ended has left to be read is thrown away.
 func (s *Session) tryCut() bool {
 	if !s.mu.TryLock() {
 		return false
+	}
+	if s.dead {
+		s.out.abort()
 	}
 	s.abort()
 	s.mu.Unlock()

@@ -178,3 +178,49 @@ func TestClientsAreCountedTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoIsClosedCountsUntilItHasRead: replies that a closed client has yet to read are memory
+// like others', and go first if they are most.
+func TestWhoIsClosedCountsUntilItHasRead(t *testing.T) {
+	const limit = 8 << 20
+	registry := prometheus.NewRegistry()
+	redis := realRedis(t)
+	front, server, _ := inFront(t, proxy.Options{Registry: registry}, redis)
+	modest := newTalk(t, front)
+	value := strings.Repeat("v", 1<<20)
+	fmt.Fprintf(modest.nc, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$%d\r\n%s\r\n", len(value), value)
+	if got, _ := modest.take(5, 10*time.Second); string(got) != "+OK\r\n" {
+		t.Fatalf("SET: %q", got)
+	}
+	modest.want("MULTI", "+OK\r\n")
+	for range 12 {
+		greedy := newTalk(t, front)
+		small(t, greedy)
+		greedy.send(strings.Repeat(wire("GET k"), 8)) // and reads nothing of it
+		if err := greedy.nc.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	awaitClients(t, server, 1)
+	if n := server.Memory(); n < 2*limit {
+		t.Skipf("the kernel has taken all but %d bytes", n)
+	}
+	apply, err := server.Prepare(proxy.Options{Limits: proxy.Limits{Memory: limit}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply()
+	const n = 200
+	modest.send(strings.Repeat(wire("STRLEN k"), n))
+	if got, _ := modest.take(n*len("+QUEUED\r\n"), 10*time.Second); len(got) != n*len("+QUEUED\r\n") {
+		t.Fatalf("who has little gets %d bytes", len(got))
+	}
+	for limit := time.Now().Add(time.Minute); counted(t, registry, "steadis_clients_evicted_total") == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("nobody was closed")
+		}
+	}
+	if got := answers(modest, "EXEC"); !strings.HasPrefix(got, "*200\r\n:1048576\r\n") {
+		t.Errorf("who has little gets %q", got)
+	}
+}

@@ -2,14 +2,15 @@ package proxy
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync/atomic"
 
 	"go.uber.org/zap"
 )
 
-// memory is what all clients together have in replies that they have not read and in
-// commands under way. It is bounded as Redis' maxmemory-clients bounds it (Redis 7.0
+// memory is what all clients together have in replies that they have not read, in commands
+// under way, and in those of open transactions. It is bounded as Redis' maxmemory-clients bounds it (Redis 7.0
 // server.c evictClients): beyond the limit who has most is closed. Before that, from half
 // of the limit on, a client with more than its share is not read any more until some of
 // its commands are answered. Methods may be called concurrently.
@@ -72,15 +73,25 @@ func (s *Session) push(r *request) {
 func (s *Session) unload(r *request) {
 	s.bytes -= int(r.size)
 	s.load -= cost(r)
-	if s.load == 0 || s.charged-s.load >= chargeStep {
+	if use := s.use(); use == 0 || s.charged.Load()-use >= chargeStep {
 		s.charge()
 	}
 }
 
+// use is what the session takes in memory: the queued commands, and those of an open
+// transaction, which are remembered until it ends. s.mu must be held.
+func (s *Session) use() int64 {
+	if s.tx == nil {
+		return s.load
+	}
+	return s.load + s.tx.load
+}
+
 // charge tells memory of the session's use. s.mu must be held.
 func (s *Session) charge() {
-	if d := s.load - s.charged; d != 0 {
-		s.charged = s.load
+	use := s.use()
+	if d := use - s.charged.Load(); d != 0 {
+		s.charged.Store(use)
 		s.server.memory.add(d)
 	}
 }
@@ -96,12 +107,15 @@ func (s *Session) overShare() bool {
 }
 
 // evict closes the clients that have most, until all of them together have less than the
-// limit. What waits for a master has a limit of its own, and does not count here. It waits
-// for nobody: a client whose lock is taken gets away, until the next time.
+// limit. What waits for a master has a limit of its own, and does not count here; what has
+// been refused meanwhile, and is behind it, does. It waits for nobody: a client whose lock is
+// taken, as that of one is which sends, gets away until the next time; nobody else is closed in
+// its place.
 func (s *Server) evict() {
 	defer s.memory.ease()
 	allowed := s.allowedMemory()
-	if s.memory.used.Load() <= allowed {
+	left := s.memory.used.Load() // once those who are to be closed are
+	if left <= allowed {
 		return
 	}
 	type user struct {
@@ -109,24 +123,17 @@ func (s *Server) evict() {
 		bytes   int64
 	}
 	var users []user
-	for _, sess := range s.list() {
-		if !sess.mu.TryLock() {
-			continue
-		}
-		n := sess.charged
-		if sess.waiting != nil {
-			n = 0
-		}
-		sess.mu.Unlock()
-		users = append(users, user{sess, n + sess.out.waiting()})
+	for _, sess := range append(s.list(), s.allParting()...) {
+		users = append(users, user{sess, sess.charged.Load() - sess.inHold.Load() + sess.out.waiting()})
 	}
 	slices.SortFunc(users, func(a, b user) int { return cmp.Compare(b.bytes, a.bytes) })
 	closed, most := 0, int64(0)
 	goal := allowed - s.memory.limit.Load()/16 // or the next byte would be too many again
 	for _, u := range users {
-		if u.bytes <= 0 || s.memory.used.Load() <= goal {
+		if u.bytes <= 0 || min(left, s.memory.used.Load()) <= goal {
 			break
 		}
+		left -= u.bytes
 		if !u.session.tryCut() {
 			continue
 		}
@@ -137,6 +144,30 @@ func (s *Server) evict() {
 		s.quarrel.warn("closed the clients with the most unread replies and commands under way: all together exceed limits.memory",
 			zap.Int("clients", closed), zap.Int64("most", most), zap.Int64("limits.memory", s.memory.limit.Load()))
 	}
+}
+
+// part notes that a session has ended with replies that are still to be read: they are memory
+// until they are, or until the client's last moments are over (lastWords).
+func (s *Server) part(sess *Session) {
+	s.mu.Lock()
+	s.parting[sess] = struct{}{}
+	s.mu.Unlock()
+}
+
+// parted is the end of that, if they have been read or never will be.
+func (s *Server) parted(sess *Session) {
+	if sess.out.waiting() > 0 {
+		return
+	}
+	s.mu.Lock()
+	delete(s.parting, sess)
+	s.mu.Unlock()
+}
+
+func (s *Server) allParting() []*Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.parting))
 }
 
 // allowedMemory is what clients may have now: beside the limit what waits for a master.

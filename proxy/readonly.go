@@ -73,6 +73,10 @@ func NewShared(l Limits) *Shared {
 	return &Shared{budget: newBudget(l)}
 }
 
+// Apart returns a Shared that has its limit of unfinished commands in common with s, and counts
+// clients anew.
+func (s *Shared) Apart() *Shared { return &Shared{budget: s.budget} }
+
 // enter counts a client in, unless there are as many as there may be.
 func (s *Shared) enter(most int) bool {
 	if s.clients.Add(1) <= int64(most) {

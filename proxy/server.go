@@ -77,6 +77,7 @@ type Server struct {
 	// never the other way round. No I/O and no callback under it.
 	mu       sync.Mutex
 	sessions map[uint64]*Session
+	parting  map[*Session]struct{}              // have ended, with replies that are still to be read
 	redirect map[*Session]map[*Session]struct{} // whose invalidation messages go to the key
 	empty    chan struct{}                      // closed when sessions is empty at the end
 	state    State
@@ -95,7 +96,7 @@ func New(o Options) (*Server, error) {
 		http: seldomLine{log: o.Log}, full: seldomLine{log: o.Log}, noAccept: seldomLine{log: o.Log},
 
 		started: time.Now(), changed: make(chan struct{}, 1),
-		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), empty: make(chan struct{}),
+		lost: make(chan struct{}, 1), sessions: make(map[uint64]*Session), parting: make(map[*Session]struct{}), empty: make(chan struct{}),
 		redirect: make(map[*Session]map[*Session]struct{}),
 		adopted:  make(chan *clientConn), over: make(chan struct{}),
 	}
@@ -149,7 +150,10 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	s.warm()
 	s.wg.Add(2)
 	go s.conduct(ctx)
-	s.spawn(func() { s.keep(ctx) })
+	// Clients are kept within their limits for as long as there are any.
+	limited, unlimited := context.WithCancel(context.WithoutCancel(ctx))
+	defer unlimited()
+	s.spawn(func() { s.keep(limited) })
 	go s.beat(ctx)
 
 	var err error
@@ -164,6 +168,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	cancel()
 	stopAccepting(listeners, s.o.SocketsStay || s.ending.Load() == leaving, &accepting)
 	s.drain()
+	unlimited()
 	close(s.over)
 	redcons.Wait()
 	if s.turns != nil {

@@ -52,7 +52,8 @@ type Session struct {
 	barrier   *request       // nothing behind it is sent before its reply
 	bytes     int            // of the queued requests
 	load      int64          // what they take in memory
-	charged   int64          // of it, what Server.memory knows of
+	inHold    atomic.Int64   // of it, what waits for a master and counts in the hold; read without the lock
+	charged   atomic.Int64   // of use, what Server.memory knows of; read without the lock
 	busyAt    time.Time      // when the keeper last found that the client may be silent
 	dirty     bool           // an upstream reader will settle the session
 
@@ -92,8 +93,7 @@ func newSession(srv *Server, id uint64, out *output) *Session {
 }
 
 // submit takes a batch of commands, in order, and sends what can be
-// sent. It waits only where the client has far more under way than allowed and
-// nothing is held: then the client is not read until Redis has caught up.
+// sent. It waits only where the client has far more under way than allowed (crowded): then the client is not read until Redis has caught up.
 func (s *Session) submit(b *batch) {
 	now := s.server.now()
 	s.mu.Lock()
@@ -111,7 +111,7 @@ func (s *Session) submit(b *batch) {
 	s.server.traffic.commands.Add(uint64(len(requests)))
 	b.submitted()
 	s.addBody()
-	if s.load-s.charged >= chargeStep {
+	if s.use()-s.charged.Load() >= chargeStep {
 		s.charge()
 	}
 	// What has to authenticate is answered at once: the guard judges what comes next by it.
@@ -135,8 +135,11 @@ func (s *Session) submit(b *batch) {
 // maxBytesUnderWay bounds one client's commands under way beside their number.
 const maxBytesUnderWay = 16 << 20
 
+// crowded says whether the client is not to be read for now. Who is blocked is read on, as who
+// waits for a master is: nobody would notice otherwise that it hangs up, and something would be
+// popped for nobody. limits.memory bounds what it can send meanwhile.
 func (s *Session) crowded() bool {
-	return !s.dead && s.waiting == nil && s.queue.Len() > 1 &&
+	return !s.dead && s.waiting == nil && !s.blocked() && s.queue.Len() > 1 &&
 		(s.queue.Len() > s.set.Limits.Pipeline || s.bytes > maxBytesUnderWay || s.overShare())
 }
 
@@ -432,7 +435,9 @@ func (s *Session) soil() upstream.Owner {
 func (s *Session) Settle() {
 	s.mu.Lock()
 	s.dirty = false
-	if !s.dead {
+	if s.dead {
+		s.server.parted(s)
+	} else {
 		if s.next < s.queue.Len() || s.pin != nil {
 			s.dispatch()
 		}

@@ -21,6 +21,7 @@ type transaction struct {
 
 	log     []*request // MULTI and what was queued since, with their replies given
 	bytes   int
+	load    int64     // what log takes in memory
 	over    bool      // log was too long to be kept
 	acts    bool      // a command was sent that is an effect, or will be
 	queued  int       // commands that Redis has queued
@@ -304,6 +305,7 @@ func (s *Session) queued(r *request, frame []byte) {
 			t.over = true
 		} else {
 			t.log = append(t.log, r)
+			t.load += cost(r)
 		}
 	}
 	s.answer(r, frame)

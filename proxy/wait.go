@@ -220,6 +220,7 @@ func (s *Session) enter(r *request) bool {
 		return false
 	}
 	r.held = true
+	s.inHold.Add(cost(r))
 	if r.since.IsZero() {
 		r.since = s.server.now()
 	}
@@ -230,6 +231,7 @@ func (s *Session) enter(r *request) bool {
 func (s *Session) leave(r *request, count func(n int)) {
 	if r.held {
 		r.held = false
+		s.inHold.Add(-cost(r))
 		s.server.hold.Waited(s.server.now().Sub(r.since))
 		count(int(r.size))
 	}

@@ -94,10 +94,11 @@ var shares = []struct {
 	key      string
 	size     func(*config.Config) *config.Size
 	nth, per int64
+	shared   bool // by the clients of listen_replicas; they have as much again of the others (reader's laneOptions)
 }{
-	{"hold_max_bytes", func(c *config.Config) *config.Size { return &c.HoldMaxBytes }, 2, 10},
-	{"limits.memory", func(c *config.Config) *config.Size { return &c.Limits.Memory }, 3, 10},
-	{"limits.query_memory", func(c *config.Config) *config.Size { return &c.Limits.QueryMemory }, 1, 10},
+	{"hold_max_bytes", func(c *config.Config) *config.Size { return &c.HoldMaxBytes }, 2, 10, false},
+	{"limits.memory", func(c *config.Config) *config.Size { return &c.Limits.Memory }, 3, 10, false},
+	{"limits.query_memory", func(c *config.Config) *config.Size { return &c.Limits.QueryMemory }, 1, 10, true},
 }
 
 // leastShare keeps what is lowered useful.
@@ -106,25 +107,29 @@ const leastShare = 1 << 20
 // fit lowers the defaults of what bounds buffers so that all of them fit into limit, and says
 // what does not: a value that somebody has set is his.
 func fit(c *config.Loaded, limit int64) fitted {
-	clients := int64(c.Limits.Clients)
+	crowds := crowds(&c.Config)
+	clients := int64(c.Limits.Clients) * crowds
 	f := fitted{goLimit: max(limit*9/10-clients*clientKernel, limit/2)}
 	left := f.goLimit - ownMemory - clients*clientMemory
 	sum := int64(0)
 	for _, s := range shares {
-		size := s.size(&c.Config)
-		if most := max(left*s.nth/s.per, leastShare) / leastShare * leastShare; c.Origins[s.key] == "" && int64(*size) > most {
+		size, times := s.size(&c.Config), crowds
+		if s.shared {
+			times = 1
+		}
+		if most := max(left*s.nth/s.per/times, leastShare) / leastShare * leastShare; c.Origins[s.key] == "" && int64(*size) > most {
 			*size = config.Size(most)
 			c.Origins[s.key] = "the memory limit of " + mib(limit)
 			f.lowered = append(f.lowered, s.key)
 		}
-		sum += int64(*size)
+		sum += int64(*size) * times
 	}
-	if most := int(max(left/10, leastShare) / proxy.RequestCost / 1000 * 1000); c.Origins["hold_max_commands"] == "" && c.HoldMaxCommands > most {
+	if most := int(max(left/10/crowds, leastShare) / proxy.RequestCost / 1000 * 1000); c.Origins["hold_max_commands"] == "" && c.HoldMaxCommands > most {
 		c.HoldMaxCommands = most
 		c.Origins["hold_max_commands"] = "the memory limit of " + mib(limit)
 		f.lowered = append(f.lowered, "hold_max_commands")
 	}
-	sum += int64(c.HoldMaxCommands) * proxy.RequestCost
+	sum += int64(c.HoldMaxCommands) * proxy.RequestCost * crowds
 	switch {
 	case left < 10*leastShare:
 		f.advice = fmt.Sprintf("the memory limit is %s, and %d clients alone may need %s; lower limits.clients or raise the limit",
@@ -134,6 +139,17 @@ func fit(c *config.Loaded, limit int64) fitted {
 			mib(limit), clients, mib(left), mib(sum))
 	}
 	return f
+}
+
+// crowds is how many times limits.clients there may be clients: those of listen_replicas count
+// for themselves.
+func crowds(c *config.Config) int64 {
+	for _, own := range c.PerMaster() {
+		if len(own.ListenReplicas) > 0 {
+			return 2
+		}
+	}
+	return 1
 }
 
 // mib writes a size for people.

@@ -97,7 +97,6 @@ func (r *reloads) reload() (reloaded, error) {
 	for _, warning := range loaded.Warnings() {
 		r.log.Warn("configuration: " + warning)
 	}
-	warnDescriptors(r.log, r.current())
 	return done, nil
 }
 

@@ -179,6 +179,24 @@ func TestServeReloads(t *testing.T) {
 	}
 }
 
+// TestReloadLowersWhatTheStartHasLowered: what this machine has no room for is no change, and
+// not put in force.
+func TestReloadLowersWhatTheStartHasLowered(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	file := filepath.Join(t.TempDir(), "steadis.yaml")
+	if err := os.WriteFile(file, []byte("admin_token: some-token\nlimits: {clients: 2000000000}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := startServe(t, ctx, "--config", file)
+	code, out, errs := steadis(t.Context(), []string{"STEADIS_ADMIN_TOKEN=some-token"}, "reload", "--admin", r.admin)
+	if code != 0 || out != "Nothing has changed.\n" {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	cancel()
+	<-r.code
+}
+
 // TestWatchdogProvesThatClientsAreServed: the service manager hears of every PING that was
 // answered, and of the beginning and the end.
 func TestWatchdogProvesThatClientsAreServed(t *testing.T) {

@@ -36,11 +36,25 @@ func newServeCommand(e *env) *cobra.Command {
 			return err
 		}
 		tune(loaded, log)
-		p, stop := newProcess(level, func() (*config.Loaded, error) { return e.loadConfig(cmd, true) })
+		p, stop := newProcess(level, func() (*config.Loaded, error) { return e.loadAffordable(cmd, log) })
 		defer stop()
 		return serve(cmd.Context(), loaded, log, p)
 	})
 	return cmd
+}
+
+// loadAffordable loads the configuration as a start would go by it: what has been lowered
+// then is no change, and must not come back.
+func (e *env) loadAffordable(cmd *cobra.Command, log *zap.Logger) (*config.Loaded, error) {
+	c, err := e.loadConfig(cmd, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := afford(c, log); err != nil {
+		return nil, err
+	}
+	fitHere(c, log)
+	return c, nil
 }
 
 // process is what a run has of the process that it runs in.
@@ -133,13 +147,4 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 	}
 	c.Limits.Clients = clients
 	return nil
-}
-
-// warnDescriptors says if there are too few file descriptors for what c allows.
-func warnDescriptors(log *zap.Logger, c *config.Config) {
-	if limit, err := descriptorLimit(); err != nil {
-		log.Warn(err.Error())
-	} else if _, advice := judgeDescriptors(limit, c.Limits.Clients, len(c.PerMaster())); advice != "" {
-		log.Warn(advice)
-	}
 }

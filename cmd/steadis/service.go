@@ -29,7 +29,7 @@ type service struct {
 }
 
 // newService makes the service for the master of c. together is what it shares with other
-// services; nil: nothing. inherited says that other processes have its sockets too.
+// services, and its own addresses with each other. inherited says that other processes have its sockets too.
 func newService(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer, together *proxy.Shared, inherited bool) (*service, error) {
 	s := &service{name: c.Name(), log: log}
 	board := topology.NewBoard()

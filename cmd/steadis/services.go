@@ -22,10 +22,7 @@ type services []*service
 // its name as the label master, and its log lines as their logger's.
 func newServices(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer, sockets *sockets) (services, error) {
 	var all services
-	var together *proxy.Shared
-	if c.Several() {
-		together = proxy.NewShared(proxy.Limits{Clients: c.Limits.Clients, QueryMemory: int64(c.Limits.QueryMemory)})
-	}
+	together := proxy.NewShared(proxy.Limits{Clients: c.Limits.Clients, QueryMemory: int64(c.Limits.QueryMemory)})
 	for i, own := range c.PerMaster() {
 		log, registry := log, registry
 		if c.Several() {

@@ -11,7 +11,7 @@ import (
 )
 
 // tune sets Go's own knobs for this process, but where the user has set Go's
-// variable and not steadis' key. Under a memory limit it lowers defaults (fit).
+// variable and not steadis' key. Under a memory limit it lowers defaults (fitHere).
 func tune(c *config.Loaded, log *zap.Logger) {
 	if c.Origins["gc_percent"] != "" || os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(c.GCPercent)
@@ -22,18 +22,24 @@ func tune(c *config.Loaded, log *zap.Logger) {
 	case os.Getenv("GOMAXPROCS") == "":
 		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
 	}
+	if goLimit := fitHere(c, log); goLimit > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(goLimit)
+	}
+}
+
+// fitHere lowers defaults to the memory limit of this process, if there is one, and returns
+// the one for Go's collector; 0: there is none.
+func fitHere(c *config.Loaded, log *zap.Logger) (goLimit int64) {
 	limit := memoryLimit("/")
 	if limit == 0 {
-		return
+		return 0
 	}
 	f := fit(c, limit)
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(f.goLimit)
-	}
 	log.Info("running under a memory limit", zap.Int64("bytes", limit), zap.Int64("collected_from", f.goLimit),
 		zap.Strings("lowered", f.lowered), zap.Stringer("hold_max_bytes", c.HoldMaxBytes), zap.Int("hold_max_commands", c.HoldMaxCommands),
 		zap.Stringer("limits.memory", c.Limits.Memory), zap.Stringer("limits.query_memory", c.Limits.QueryMemory))
 	if f.advice != "" {
 		log.Warn("configuration: " + f.advice)
 	}
+	return f.goLimit
 }

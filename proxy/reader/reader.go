@@ -20,8 +20,8 @@ import (
 type Options struct {
 	// Board is where the fit replicas are.
 	Board *topology.ReplicaBoard
-	// Server is what every lane's Server is like. Board, Registry, Reader, Standin, Shared and
-	// Limits.Clients are the Reader's to say.
+	// Server is what every lane's Server is like. Board, Registry, Reader, Standin and
+	// Limits.Clients are the Reader's to say. Of Shared it takes the limit of unfinished commands.
 	Server proxy.Options
 	// Standin says that the master serves while no replica is fit.
 	Standin bool
@@ -68,7 +68,10 @@ func New(o Options) (*Reader, error) {
 	}
 	o.Server.Limits.Clients = o.Clients
 	server := laneOptions(o.Server, o.Standin)
-	server.Log, server.Shared = o.Log, proxy.NewShared(server.Limits)
+	if server.Log = o.Log; server.Shared == nil {
+		server.Shared = proxy.NewShared(server.Limits)
+	}
+	server.Shared = server.Shared.Apart()
 	r := &Reader{o: o, server: server, fail: make(chan error, 1)}
 	r.refused = prometheus.NewCounter(prometheus.CounterOpts{Name: "steadis_reader_clients_refused_total",
 		Help: "Clients of the read-only address turned away because limits.clients was reached."})

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"steadis/proxy"
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/sentinel/topology"
@@ -119,6 +120,37 @@ func (c *client) want(line, want string) {
 	c.t.Helper()
 	c.send(line)
 	c.get(want)
+}
+
+// TestUnfinishedCommandsShareABudget: limits.query_memory is for clients of the master and of
+// its replicas together.
+func TestUnfinishedCommandsShareABudget(t *testing.T) {
+	limits := proxy.Limits{Clients: 1, QueryMemory: 200 << 10}
+	shared := proxy.NewShared(limits)
+	inWorld(t, Options{Server: proxy.Options{Shared: shared, Limits: limits}}, func(t *testing.T, w *world) {
+		master, err := proxy.New(proxy.Options{Board: topology.NewBoard(), Dial: w.net.Dial, Shared: shared, Limits: limits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		served, ln := make(chan error, 1), w.net.MustListen("m:1")
+		go func() { served <- master.Serve(ctx, ln) }()
+		defer func() { stop(); <-served }()
+		unfinished := func(addr string) *client {
+			c := w.dial(addr)
+			if _, err := c.conn.Write([]byte("*2\r\n$3\r\nGET\r\n$200000\r\n" + strings.Repeat("x", 190_000))); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			return c
+		}
+		unfinished("m:1")
+		late := unfinished(front)
+		if err := late.conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		late.get("-ERR Protocol error: steadis: query buffers of all clients exceed limits.query_memory")
+	})
 }
 
 // TestClientsStayAndMove: clients are spread, stay while their replica is fit, and move when

@@ -2,7 +2,7 @@ package reader
 
 import "steadis/proxy"
 
-// memoryShares is how many lanes limits.memory is for.
+// memoryShares is how many lanes limits.memory and the bounds of hold are for.
 const memoryShares = 4
 
 // laneOptions is what a lane's Server is like, where the proxy for the master is like o.
@@ -13,6 +13,8 @@ func laneOptions(o proxy.Options, standin bool) proxy.Options {
 	// Who has most is closed when memory is short, and a lane knows its own clients only. So
 	// the limit is divided, among as many lanes as there are replicas in most deployments.
 	o.Limits.Memory /= memoryShares
+	o.HoldMaxCommands /= memoryShares
+	o.HoldMaxBytes /= memoryShares
 	return o
 }
 

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,6 +117,32 @@ func TestShutdownWithClientsInEveryMode(t *testing.T) {
 		}
 		w.a.ReleaseReplies()
 	})
+}
+
+// TestHangUpBehindABlockingCommand is promise P7 for a client that has sent more behind its
+// BLPOP than it may have under way: it is read all the same, or its end would not be seen.
+func TestHangUpBehindABlockingCommand(t *testing.T) {
+	const pipeline = 10
+	for name, before := range map[string]int{"at once": 0, "after others": pipeline} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, proxy.Options{Limits: proxy.Limits{Pipeline: pipeline}}, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				c, d := w.warm(), w.warm()
+				c.send("WATCH k") // and has a connection of its own
+				c.want("OK")
+				w.a.HoldReplies()
+				c.send(slices.Concat(slices.Repeat([]string{"GET k"}, before), []string{"BLPOP l 0"}, slices.Repeat([]string{"GET k"}, 3*pipeline))...)
+				w.a.ReleaseReplies()
+				synctest.Wait()
+				c.nc.Close()
+				synctest.Wait()
+				d.send("RPUSH l x")
+				d.want("1")
+				d.send("LRANGE l 0 -1")
+				d.want("[x]")
+			})
+		})
+	}
 }
 
 // The randomised stress: many clients, each with a list of its own to which it

@@ -173,6 +173,19 @@ func (w *world) warm() *client {
 // send writes commands, given as words, in one write, and lets everything settle.
 func (c *client) send(cmds ...string) {
 	c.t.Helper()
+	if err := c.write(cmds); err != nil {
+		c.t.Fatalf("send %q: %v", cmds, err)
+	}
+	synctest.Wait()
+}
+
+// flood is send for a client that may be closed for it.
+func (c *client) flood(cmds ...string) {
+	_ = c.write(cmds) // it has been
+	synctest.Wait()
+}
+
+func (c *client) write(cmds []string) error {
 	var b strings.Builder
 	for _, cmd := range cmds {
 		words := strings.Fields(cmd)
@@ -181,10 +194,8 @@ func (c *client) send(cmds ...string) {
 			fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(w), w)
 		}
 	}
-	if _, err := io.WriteString(c.nc, b.String()); err != nil {
-		c.t.Fatalf("send %q: %v", cmds, err)
-	}
-	synctest.Wait()
+	_, err := io.WriteString(c.nc, b.String())
+	return err
 }
 
 // reply reads one reply within a minute of fake time; nested ones are given as

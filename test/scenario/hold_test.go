@@ -193,6 +193,38 @@ func TestFloodAtOnceTakesLittle(t *testing.T) {
 	})
 }
 
+// TestRefusalsAreBounded: refusals that cannot share a place in the queue take memory, too.
+// Who has most of them is closed when memory is short, though it waits for a master, and the
+// others go on.
+func TestRefusalsAreBounded(t *testing.T) {
+	const limit = 1 << 20
+	for name, flood := range map[string][]string{
+		"transactions":  {"MULTI", "EXEC"},
+		"some of muted": {"CLIENT REPLY SKIP", "GET k", "GET k"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, proxy.Options{HoldMaxCommands: 2, Limits: proxy.Limits{Memory: limit}}, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				other, greedy := w.warm(), w.warm()
+				w.holding()
+				other.send("GET k")
+				greedy.send("GET k")
+				for range 20 {
+					greedy.flood(slices.Repeat(flood, 1000)...)
+				}
+				if n := w.proxy.Memory(); n > limit+2*proxy.RequestCost+64 {
+					t.Errorf("%d bytes are taken, and %d allowed", n, limit)
+				}
+				w.released()
+				other.want("nil")
+				if n := w.proxy.Status().Clients; n != 1 {
+					t.Errorf("%d clients are left, want the other one", n)
+				}
+			})
+		})
+	}
+}
+
 // crowd connects so many clients that have had a reply.
 func (w *world) crowd(n int) []*client {
 	all := make([]*client, n)

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -231,4 +233,43 @@ func TestMultiRefusedByAFullHold(t *testing.T) {
 		c.send("GET k", "SET k after", "GET k")
 		c.want("nil", "OK", "after")
 	})
+}
+
+// TestOpenTransactionsAreMemory: what is remembered of an open MULTI counts as long as it is
+// open, also while steadis ends; who has most of it is closed when memory is short.
+func TestOpenTransactionsAreMemory(t *testing.T) {
+	const limit = 1 << 20
+	for name, ending := range map[string]bool{"serving": false, "ending": true} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, proxy.Options{Drain: time.Minute, Limits: proxy.Limits{Memory: limit}}, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				modest, greedy := w.warm(), w.warm()
+				for _, c := range []*client{modest, greedy} {
+					c.send("MULTI")
+					c.want("OK")
+				}
+				modest.send(slices.Repeat([]string{"GET k"}, 100)...)
+				if n := w.proxy.Memory(); n < 100*proxy.RequestCost {
+					t.Errorf("%d bytes are counted of 100 commands in a transaction", n)
+				}
+				if ending {
+					w.stop()
+					synctest.Wait()
+				}
+				go func() { _, _ = io.Copy(io.Discard, greedy.nc) }()
+				for range 20 {
+					greedy.flood(slices.Repeat([]string{"GET k"}, 1000)...)
+				}
+				if n := w.proxy.Memory(); n > limit {
+					t.Errorf("%d bytes are taken, and %d allowed", n, limit)
+				}
+				modest.want(slices.Repeat([]string{"QUEUED"}, 100)...)
+				modest.send("EXEC")
+				modest.want("[nil ...")
+				if n := w.proxy.Memory(); n != 0 {
+					t.Errorf("%d bytes are counted, and nothing is open", n)
+				}
+			})
+		})
+	}
 }

@@ -97,7 +97,9 @@ func newLibrary(name string) (library, error) {
 
 func main() {
 	name := os.Args[1]
-	acts := map[string]func(*report, string) error{"writes": writes, "transactions": transactions, "blocking": blocking}
+	acts := map[string]func(*report, string) error{
+		"writes": appends("writes", library.push), "transactions": appends("transactions", library.transact), "blocking": blocking,
+	}
 	if name == "rueidis" {
 		acts["caching"] = caching
 	}
@@ -123,38 +125,24 @@ func main() {
 	players.Wait()
 }
 
-func writes(r *report, name string) error {
-	c, err := newLibrary(name)
-	if err != nil {
-		return err
+// appends is an act that appends number after number to a list of its own by send.
+func appends(act string, send func(c library, list, value string) error) func(*report, string) error {
+	return func(r *report, name string) error {
+		c, err := newLibrary(name)
+		if err != nil {
+			return err
+		}
+		defer c.close()
+		r.List = name + ":" + act
+		first := c.id()
+		for going() {
+			r.write(func(value string) error { return send(c, r.List, value) })
+		}
+		if c.id() != first {
+			r.Reconnects = 1
+		}
+		return nil
 	}
-	defer c.close()
-	r.List = name + ":writes"
-	first := c.id()
-	for going() {
-		r.write(func(value string) error { return c.push(r.List, value) })
-	}
-	if c.id() != first {
-		r.Reconnects = 1
-	}
-	return nil
-}
-
-func transactions(r *report, name string) error {
-	c, err := newLibrary(name)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	r.List = name + ":transactions"
-	first := c.id()
-	for going() {
-		r.write(func(value string) error { return c.transact(r.List, value) })
-	}
-	if c.id() != first {
-		r.Reconnects = 1
-	}
-	return nil
 }
 
 func blocking(r *report, name string) error {
