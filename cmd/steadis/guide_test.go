@@ -26,7 +26,7 @@ var theirs = strings.Fields(`quorum down-after-milliseconds failover-timeout par
 	process_cpu_seconds_total preStop terminationGracePeriodSeconds FileDescriptorStoreMax=`)
 
 // theirTexts are longer ones.
-var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait",
+var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait", "+publish &__steadis:barrier",
 	"+client|pause +client|unpause +role", "make bench", "make restarts", "make memory",
 	"systemctl reload steadis", "systemctl restart steadis", "kill -HUP", "kill -USR2", "docker stop", "-LOADING Redis is loading the dataset in memory"}
 
@@ -204,6 +204,25 @@ func TestGuideNamesWhatExists(t *testing.T) {
 	}
 	if quoted < 150 {
 		t.Errorf("the guide quotes only %d names", quoted)
+	}
+}
+
+// TestGuideSaysWhatToDoAtEachAlert looks for every alert among those that the guide lists.
+func TestGuideSaysWhatToDoAtEachAlert(t *testing.T) {
+	listed := ""
+	for _, page := range deploy.Guide() {
+		if page.Name == "troubleshooting" {
+			_, listed, _ = strings.Cut(page.Text, "\n## Alerts\n")
+		}
+	}
+	rules := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(collectGuideFacts(t).alerts, -1)
+	if len(rules) < 20 {
+		t.Fatalf("only %d alerts were found", len(rules))
+	}
+	for _, rule := range rules {
+		if !strings.Contains(listed, "\n- `"+rule[1]+"`: ") {
+			t.Errorf("troubleshooting.md does not say what to do at %s", rule[1])
+		}
 	}
 }
 
