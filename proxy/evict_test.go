@@ -1,14 +1,16 @@
 package proxy
 
 import (
+	"errors"
+	"io"
 	"net"
 	"testing"
 
 	"steadis/sentinel/topology"
 )
 
-// TestEvictSparesOthers: who has most may be busy at the moment. Then nobody is closed in its
-// place, and it is closed the next time.
+// TestEvictSparesOthers: who has most may be busy at the moment. Then its connection is closed,
+// nobody else's in its place, and the rest of it goes the next time, or when it ends itself.
 func TestEvictSparesOthers(t *testing.T) {
 	const limit = 1 << 20
 	s, err := New(Options{Board: topology.NewBoard(), Limits: Limits{Memory: limit}})
@@ -37,6 +39,9 @@ func TestEvictSparesOthers(t *testing.T) {
 		}
 		if modest.dead || greedy.dead == busy {
 			t.Errorf("busy %v: who has most is closed %v, who has little %v", busy, greedy.dead, modest.dead)
+		}
+		if _, err := greedy.out.nc.Write([]byte{0}); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("busy %v: the connection of who has most: %v", busy, err)
 		}
 	}
 }

@@ -56,18 +56,17 @@ func (s *Session) cut() {
 	s.mu.Unlock()
 }
 
-// tryCut is cut, if nobody else has the session at the moment. It returns whether it has. What
-// a session that has ended has left to be read is thrown away.
-func (s *Session) tryCut() bool {
-	if !s.mu.TryLock() {
-		return false
+// throwOut is cut for who takes too much, and waits for nobody: if another goroutine has the
+// session at the moment, its unread replies go and its connection closes now, and the
+// goroutine that reads it ends the rest. What a session that has ended has left to be read is
+// thrown away. It returns false if that has been done before.
+func (s *Session) throwOut() bool {
+	first := s.out.abort()
+	if s.mu.TryLock() {
+		s.abort()
+		s.mu.Unlock()
 	}
-	if s.dead {
-		s.out.abort()
-	}
-	s.abort()
-	s.mu.Unlock()
-	return true
+	return first
 }
 
 // killNobody returns a CLIENT KILL that Redis judges as it would judge this one, but that

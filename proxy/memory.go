@@ -108,9 +108,8 @@ func (s *Session) overShare() bool {
 
 // evict closes the clients that have most, until all of them together have less than the
 // limit. What waits for a master has a limit of its own, and does not count here; what has
-// been refused meanwhile, and is behind it, does. It waits for nobody: a client whose lock is
-// taken, as that of one is which sends, gets away until the next time; nobody else is closed in
-// its place.
+// been refused meanwhile, and is behind it, does. It waits for nobody: the lock of who has most
+// is rarely free, for that one sends, or is sent what it does not read (throwOut).
 func (s *Server) evict() {
 	defer s.memory.ease()
 	allowed := s.allowedMemory()
@@ -134,10 +133,9 @@ func (s *Server) evict() {
 			break
 		}
 		left -= u.bytes
-		if !u.session.tryCut() {
-			continue
+		if u.session.throwOut() {
+			closed, most = closed+1, max(most, u.bytes)
 		}
-		closed, most = closed+1, max(most, u.bytes)
 	}
 	if closed > 0 {
 		s.metrics.crowdedOut.Add(float64(closed))

@@ -228,17 +228,19 @@ func (o *output) finish() {
 const lastWords = 5 * time.Second
 
 // abort closes the connection at once, and throws away what the kernel still has
-// for a client that does not read it.
-func (o *output) abort() {
+// for a client that does not read it. It returns false if it was broken before.
+func (o *output) abort() (first bool) {
 	if tcp, ok := o.nc.(interface{ SetLinger(int) error }); ok {
 		tcp.SetLinger(0)
 	}
 	o.mu.Lock()
+	first = o.err == nil
 	o.last = true
 	o.endLocked(net.ErrClosed)
 	o.room.Broadcast()
 	o.mu.Unlock()
 	o.nc.Close()
+	return first
 }
 
 // flush writes what is queued, as far as the client takes it now. It never
