@@ -103,7 +103,7 @@ func check(ctx context.Context, c *config.Loaded) checkReport {
 	if c.Admin != "" {
 		report.Here = append(report.Here, checkListen(ctx, "admin", c.Admin, c.Admin))
 	}
-	report.Here = append(report.Here, checkDescriptors(c.Limits.Clients, len(c.PerMaster())))
+	report.Here = append(report.Here, checkDescriptors(demandOf(&c.Config)))
 	for _, f := range report.Here {
 		report.OK = report.OK && f.OK
 	}
@@ -159,15 +159,15 @@ func steadisRuns(ctx context.Context, admin string) bool {
 	return err == nil && alive
 }
 
-func checkDescriptors(clients, masters int) finding {
+func checkDescriptors(d demand) finding {
 	f := finding{What: "file descriptors"}
 	limit, err := descriptorLimit()
 	if err != nil {
 		f.Detail = err.Error()
 		return f
 	}
-	if f.OK, f.Detail = judgeDescriptors(limit, clients, masters); f.Detail == "" {
-		f.Detail = fmt.Sprintf("%d, enough for %d clients", limit, clients)
+	if f.OK, f.Detail = judgeDescriptors(limit, d); f.Detail == "" {
+		f.Detail = fmt.Sprintf("%d, enough for %d clients", limit, d.clients*d.crowds)
 	}
 	return f
 }

@@ -99,7 +99,7 @@ func TestJudgeDescriptors(t *testing.T) {
 		{20128, 10000, true, ""},
 	}
 	for _, test := range tests {
-		enough, advice := judgeDescriptors(test.limit, test.clients, 1)
+		enough, advice := judgeDescriptors(test.limit, demand{test.clients, 1, 1})
 		if enough != test.enough || !strings.Contains(advice, test.advice) || (advice == "") != (test.advice == "") {
 			t.Errorf("%d for %d: %v %q", test.limit, test.clients, enough, advice)
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,10 +18,23 @@ import (
 // each client, idle, of which clientKernel is the kernel's (measured: 8 kB of heap and stacks,
 // and the socket with its buffers' heads).
 const (
-	ownMemory    = 32 << 20
-	clientMemory = 9 << 10
-	clientKernel = 4 << 10
+	ownMemory       = 32 << 20
+	clientMemory    = 9 << 10
+	clientTLSMemory = 40 << 10 // where clients speak TLS, whose state and buffers are Go's
+	clientKernel    = 4 << 10
 )
+
+// memoryOfClient is what a client takes, idle, besides the kernel's part.
+func memoryOfClient(c *config.Config) int64 {
+	for _, own := range c.PerMaster() {
+		for _, listen := range slices.Concat(own.Listen, own.ListenReplicas) {
+			if strings.HasPrefix(listen, "tls://") {
+				return clientTLSMemory
+			}
+		}
+	}
+	return clientMemory
+}
 
 // memoryLimit gives the memory limit of the control group that this process is in, in bytes;
 // 0 if there is none. root is "/", but in tests.
@@ -110,7 +124,8 @@ func fit(c *config.Loaded, limit int64) fitted {
 	crowds := crowds(&c.Config)
 	clients := int64(c.Limits.Clients) * crowds
 	f := fitted{goLimit: max(limit*9/10-clients*clientKernel, limit/2)}
-	left := f.goLimit - ownMemory - clients*clientMemory
+	each := memoryOfClient(&c.Config)
+	left := f.goLimit - ownMemory - clients*each
 	sum := int64(0)
 	for _, s := range shares {
 		size, times := s.size(&c.Config), crowds
@@ -133,7 +148,7 @@ func fit(c *config.Loaded, limit int64) fitted {
 	switch {
 	case left < 10*leastShare:
 		f.advice = fmt.Sprintf("the memory limit is %s, and %d clients alone may need %s; lower limits.clients or raise the limit",
-			mib(limit), clients, mib(ownMemory+clients*(clientMemory+clientKernel)))
+			mib(limit), clients, mib(ownMemory+clients*(each+clientKernel)))
 	case sum > left:
 		f.advice = fmt.Sprintf("the memory limit is %s: beside %d clients it leaves %s, but hold_max_bytes, hold_max_commands, limits.memory and limits.query_memory allow %s; lower them or raise the limit",
 			mib(limit), clients, mib(left), mib(sum))

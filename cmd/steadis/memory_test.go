@@ -9,6 +9,7 @@ import (
 
 	"steadis/config"
 	"steadis/proxy"
+	"steadis/test/certificate"
 )
 
 func TestMemoryLimit(t *testing.T) {
@@ -46,6 +47,15 @@ func TestMemoryLimit(t *testing.T) {
 func TestFit(t *testing.T) {
 	bytes := []string{"hold_max_bytes", "limits.memory", "limits.query_memory"}
 	all := append(slices.Clone(bytes), "hold_max_commands")
+	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := ca.Issue("server", certificate.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	overTLS := "STEADIS_LISTEN=tls://127.0.0.1:6379 STEADIS_TLS_CERT_FILE=" + pair.CertFile + " STEADIS_TLS_KEY_FILE=" + pair.KeyFile
 	for _, tt := range []struct {
 		env     string
 		limit   int64 // MiB
@@ -57,6 +67,8 @@ func TestFit(t *testing.T) {
 		{"", 8 << 10, nil, ""},
 		{"STEADIS_LISTEN_REPLICAS=127.0.0.1:6380", 512, all, ""},
 		{"STEADIS_LISTEN_REPLICAS=127.0.0.1:6380", 256, all, "the memory limit is 256mb, and 20000 clients alone may need 285mb; lower limits.clients or raise the limit"},
+		{overTLS, 1024, bytes, ""},
+		{overTLS, 256, all, "the memory limit is 256mb, and 10000 clients alone may need 461mb; lower limits.clients or raise the limit"},
 		{"STEADIS_HOLD_MAX_BYTES=20mb", 256, all[1:], ""},
 		{"STEADIS_HOLD_MAX_BYTES=200mb", 256, all[1:], "the memory limit is 256mb: beside 10000 clients it leaves "},
 		{"STEADIS_HOLD_MAX_COMMANDS=500000", 256, bytes, "the memory limit is 256mb: beside 10000 clients it leaves "},
@@ -75,7 +87,7 @@ func TestFit(t *testing.T) {
 			crowds = 2
 		}
 		buffers := crowds*(int64(c.HoldMaxBytes+c.Limits.Memory)+int64(c.HoldMaxCommands)*proxy.RequestCost) + int64(c.Limits.QueryMemory)
-		if rest := f.goLimit - ownMemory - crowds*int64(c.Limits.Clients)*clientMemory; tt.advice == "" && buffers > rest {
+		if rest := f.goLimit - ownMemory - crowds*int64(c.Limits.Clients)*memoryOfClient(&c.Config); tt.advice == "" && buffers > rest {
 			t.Errorf("%s, %d MiB: buffers may take %d of %d", tt.env, tt.limit, buffers, rest)
 		}
 		if faults := c.Validate(); len(faults) > 0 {

@@ -135,12 +135,12 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 		log.Warn(err.Error())
 		return nil
 	}
-	clients, advice, err := affordClients(limit, c.Limits.Clients, len(c.PerMaster()))
+	clients, advice, err := affordClients(limit, demandOf(&c.Config))
 	if err != nil {
 		return err
 	}
 	if advice == "" {
-		_, advice = judgeDescriptors(limit, clients, len(c.PerMaster()))
+		_, advice = judgeDescriptors(limit, demandOf(&c.Config))
 	}
 	if advice != "" {
 		log.Warn(advice)

@@ -100,6 +100,32 @@ func TestSidecar(t *testing.T) {
 	}
 }
 
+// The Flask app and its worker use the sidecar's ConfigMap; their own readiness says whether Redis can be used.
+func TestFlask(t *testing.T) {
+	config := only[*corev1.ConfigMap](t, decode(t, "sidecar.yaml"))
+	for _, object := range decode(t, "../flask/kubernetes.yaml") {
+		deployment, is := object.(*appsv1.Deployment)
+		if !is {
+			t.Fatalf("%s is a %T", object.GetName(), object)
+		}
+		pod := deployment.Spec.Template.Spec
+		if !selects(t, deployment.Spec.Selector, deployment.Spec.Template.Labels) {
+			t.Errorf("%s does not select its own Pods", deployment.Name)
+		}
+		if len(pod.Volumes) != 1 || pod.Volumes[0].ConfigMap == nil || pod.Volumes[0].ConfigMap.Name != config.Name {
+			t.Errorf("%s: the ConfigMap %s is no volume", deployment.Name, config.Name)
+		}
+		sidecar := pod.InitContainers[0]
+		if sidecar.RestartPolicy == nil || *sidecar.RestartPolicy != corev1.ContainerRestartPolicyAlways || len(sidecar.VolumeMounts) != 1 {
+			t.Errorf("%s: steadis is no sidecar with its configuration", deployment.Name)
+		}
+		path, name := filepath.Split(sidecar.Args[2])
+		if filepath.Clean(path) != sidecar.VolumeMounts[0].MountPath || config.Data[name] == "" {
+			t.Errorf("%s: the configuration that is named, %q, is not mounted", deployment.Name, sidecar.Args)
+		}
+	}
+}
+
 func TestShared(t *testing.T) {
 	objects := decode(t, "shared.yaml")
 	deployment := only[*appsv1.Deployment](t, objects)
