@@ -167,6 +167,11 @@ func (s *state) settled(a *asking, now time.Time) bool {
 	case toMeet:
 		return len(s.claimants()) == 0
 	default:
+		// A master that gives no answer is asked until it does: what is known of it must not
+		// be of long ago once a failover begins (backAgain).
+		if a.last == roleSilent {
+			return false
+		}
 		s.wantRole = false
 		if a.last == roleReplica {
 			s.beginHold(causeReplica, s.followed.addr+" says that it is a replica", now)
