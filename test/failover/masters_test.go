@@ -107,11 +107,30 @@ func (p *pair) through(ctx context.Context, t *testing.T, addr string, goAway fu
 	return stop(a, addr), stop(b, bystander)
 }
 
-// TestTwoMasters: of two masters in one process one dies, then the other is handed over. Its
-// clients see a slow command; those of the other are not held, and see nothing.
+// TestTwoMasters: of two masters in one process one is handed over, then the other dies. Its
+// clients see a slow command; those of the other are not held, and see nothing. In this order,
+// for Sentinel may find a promoted node down a second later, for a moment.
 func TestTwoMasters(t *testing.T) {
 	ctx := within(t, 3*time.Minute)
 	p := startPair(ctx, t)
+	planned, bystanders := p.through(ctx, t, p.cacheAddr, func() {
+		old, err := p.cache.Master(ctx)
+		must(t, err)
+		must(t, p.cache.Failover(ctx))
+		_, err = p.cache.AwaitMajority(ctx, old.Addr())
+		must(t, err)
+	})
+	if !planned.Flawless() || len(planned.Errors) > 0 || p.held(ctx, t, "cache") == 0 {
+		t.Errorf("SENTINEL FAILOVER of cache: %v; %v commands were held", planned, p.held(ctx, t, "cache"))
+	}
+	if n := p.held(ctx, t, "sessions"); !bystanders.Flawless() || len(bystanders.Errors) > 0 || n > 0 {
+		t.Errorf("SENTINEL FAILOVER of cache, sessions: %v; %v commands were held", bystanders, n)
+	}
+	measured.record(t, "two masters in one process, SENTINEL FAILOVER of one", "0 errors, 0 dropped, 0 lost", "%v", planned)
+	measured.record(t, "its neighbour meanwhile", "nothing held, 0 errors, 0 lost", "%v", bystanders)
+
+	must(t, p.cache.AwaitSettled(ctx)) // not before Sentinel has made a replica of the old master
+	before := p.held(ctx, t, "cache")
 	crashed, bystanders := p.through(ctx, t, p.sessionsAddr, func() {
 		must(t, p.sessions.Nodes[0].Kill())
 		poll(ctx, t, "sessions' clients to be held", func() error {
@@ -125,27 +144,9 @@ func TestTwoMasters(t *testing.T) {
 	if crashed.Dropped+crashed.Doubled+crashed.Reordered+crashed.RefusedPresent > 0 || len(crashed.Errors) > 0 {
 		t.Errorf("kill -9 of sessions: %v", crashed)
 	}
-	if n := p.held(ctx, t, "cache"); !bystanders.Flawless() || len(bystanders.Errors) > 0 || n > 0 {
+	if n := p.held(ctx, t, "cache") - before; !bystanders.Flawless() || len(bystanders.Errors) > 0 || n > 0 {
 		t.Errorf("kill -9 of sessions, cache: %v; %v commands were held", bystanders, n)
 	}
 	measured.record(t, "two masters in one process, kill -9 of one", "0 dropped, 0 doubled", "%v", crashed)
-	measured.record(t, "its neighbour meanwhile", "nothing held, 0 errors, 0 lost", "%v", bystanders)
-
-	must(t, p.cache.AwaitSettled(ctx))
-	before := p.held(ctx, t, "sessions")
-	planned, bystanders := p.through(ctx, t, p.cacheAddr, func() {
-		old, err := p.cache.Master(ctx)
-		must(t, err)
-		must(t, p.cache.Failover(ctx))
-		_, err = p.cache.AwaitMajority(ctx, old.Addr())
-		must(t, err)
-	})
-	if !planned.Flawless() || len(planned.Errors) > 0 {
-		t.Errorf("SENTINEL FAILOVER of cache: %v", planned)
-	}
-	if n := p.held(ctx, t, "sessions") - before; !bystanders.Flawless() || len(bystanders.Errors) > 0 || n > 0 {
-		t.Errorf("SENTINEL FAILOVER of cache, sessions: %v; %v commands were held", bystanders, n)
-	}
-	measured.record(t, "two masters in one process, SENTINEL FAILOVER of one", "0 errors, 0 dropped, 0 lost", "%v", planned)
 	measured.record(t, "its neighbour meanwhile", "nothing held, 0 errors, 0 lost", "%v", bystanders)
 }
