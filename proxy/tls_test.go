@@ -23,14 +23,7 @@ import (
 // of the PROXY protocol, then TLS.
 func secureFront(t *testing.T, o proxy.Options, addr string) (front string, client *tls.Config) {
 	t.Helper()
-	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Issue("server", certificate.Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca, pair := certificate.Issued(t, "server")
 	loaded, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile)
 	if err != nil {
 		t.Fatal(err)

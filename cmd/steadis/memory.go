@@ -26,12 +26,8 @@ const (
 
 // memoryOfClient is what a client takes, idle, besides the kernel's part.
 func memoryOfClient(c *config.Config) int64 {
-	for _, own := range c.PerMaster() {
-		for _, listen := range slices.Concat(own.Listen, own.ListenReplicas) {
-			if strings.HasPrefix(listen, "tls://") {
-				return clientTLSMemory
-			}
-		}
+	if slices.ContainsFunc(c.Listeners(), config.ListensTLS) {
+		return clientTLSMemory
 	}
 	return clientMemory
 }

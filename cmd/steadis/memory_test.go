@@ -47,14 +47,7 @@ func TestMemoryLimit(t *testing.T) {
 func TestFit(t *testing.T) {
 	bytes := []string{"hold_max_bytes", "limits.memory", "limits.query_memory"}
 	all := append(slices.Clone(bytes), "hold_max_commands")
-	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Issue("server", certificate.Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, pair := certificate.Issued(t, "server")
 	overTLS := "STEADIS_LISTEN=tls://127.0.0.1:6379 STEADIS_TLS_CERT_FILE=" + pair.CertFile + " STEADIS_TLS_KEY_FILE=" + pair.KeyFile
 	for _, tt := range []struct {
 		env     string

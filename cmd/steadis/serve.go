@@ -135,12 +135,13 @@ func afford(c *config.Loaded, log *zap.Logger) error {
 		log.Warn(err.Error())
 		return nil
 	}
-	clients, advice, err := affordClients(limit, demandOf(&c.Config))
+	wanted := demandOf(&c.Config)
+	clients, advice, err := affordClients(limit, wanted)
 	if err != nil {
 		return err
 	}
 	if advice == "" {
-		_, advice = judgeDescriptors(limit, demandOf(&c.Config))
+		_, advice = judgeDescriptors(limit, wanted)
 	}
 	if advice != "" {
 		log.Warn(advice)

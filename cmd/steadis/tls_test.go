@@ -68,14 +68,7 @@ func TestLegsReload(t *testing.T) {
 
 // TestAdmit: of a plain listener and one for TLS, only the latter is changed.
 func TestAdmit(t *testing.T) {
-	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Issue("a", certificate.Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca, pair := certificate.Issued(t, "a")
 	c := tlsConfig(pair)
 	l, err := newLegs(c, zap.NewNop(), nil)
 	if err != nil {

@@ -52,14 +52,7 @@ func open(t *testing.T, o entrance.Options, secure bool, network, addr string) *
 	}
 	var config func() *tls.Config
 	if secure {
-		ca, err := certificate.NewAuthority(t.TempDir(), "ca")
-		if err != nil {
-			t.Fatal(err)
-		}
-		pair, err := ca.Issue("server", certificate.Request{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		ca, pair := certificate.Issued(t, "server")
 		loaded, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile)
 		if err != nil {
 			t.Fatal(err)

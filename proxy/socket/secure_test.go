@@ -17,14 +17,7 @@ import (
 // configs makes the two ends' configurations.
 func configs(t testing.TB) (server, client *tls.Config) {
 	t.Helper()
-	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, err := ca.Issue("server", certificate.Request{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ca, pair := certificate.Issued(t, "server")
 	loaded, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile)
 	if err != nil {
 		t.Fatal(err)

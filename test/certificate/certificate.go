@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"testing"
 	"time"
 )
 
@@ -75,6 +76,20 @@ func serial() *big.Int {
 		panic(fmt.Sprintf("no random numbers: %v", err)) // crypto/rand does not fail
 	}
 	return n
+}
+
+// Issued makes an authority and a pair of it, for localhost, in files that go with the test.
+func Issued(t testing.TB, name string) (*Authority, Pair) {
+	t.Helper()
+	ca, err := NewAuthority(t.TempDir(), "ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := ca.Issue(name, Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca, pair
 }
 
 // Issue makes a pair whose files are name.pem and name.key, in place of former ones.

@@ -20,10 +20,7 @@ func TestRedisPyOverTLS(t *testing.T) {
 			over = append(over, l)
 		}
 	}
-	ca, err := certificate.NewAuthority(t.TempDir(), "ca")
-	must(t, err)
-	pair, err := ca.Issue("server", certificate.Request{CommonName: "localhost"})
-	must(t, err)
+	ca, pair := certificate.Issued(t, "server")
 	addr, err := topology.FreeAddr()
 	must(t, err)
 	st := newStage(t, topology.Options{}, "--durable-replicas", "1", "--listen", "tls://"+addr, "--tls-cert-file", pair.CertFile, "--tls-key-file", pair.KeyFile)

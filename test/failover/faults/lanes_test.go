@@ -70,14 +70,12 @@ func playLanes(dir string) (code int, err error) {
 	for i := range count {
 		ends.Go(func() { codes[i], errs[i] = playLane(dir, lane{i + 1, count}, &out) })
 	}
-	played, recorded := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(recorded)
-		recordMeanwhile(dir, count, played)
-	}()
+	played := make(chan struct{})
+	var recording sync.WaitGroup
+	recording.Go(func() { recordMeanwhile(dir, count, played) })
 	ends.Wait()
 	close(played)
-	<-recorded
+	recording.Wait()
 	if err := errors.Join(errs...); err != nil {
 		return 0, err
 	}
