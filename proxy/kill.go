@@ -1,14 +1,16 @@
 package proxy
 
 import (
+	"context"
 	"slices"
+	"strconv"
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/proxy/roster"
 )
 
-// killClients does CLIENT KILL.
+// killClients does CLIENT KILL. No session's lock may be held.
 func (s *Session) killClients(r *request) []byte {
 	request, fault := roster.ParseKill(r.args)
 	all := s.server.faces()
@@ -27,6 +29,7 @@ func (s *Session) killClients(r *request) []byte {
 		return []byte(fault)
 	}
 	closed, self := 0, false
+	var private [][]byte
 	for _, c := range all {
 		if !request.Match(&c.Client, s.id) {
 			continue
@@ -34,10 +37,11 @@ func (s *Session) killClients(r *request) []byte {
 		closed++
 		if c.session == s {
 			self = true
-		} else {
-			c.session.cut()
+		} else if id := c.session.sever(); id != 0 {
+			private = append(private, resp.AppendCommand(nil, "CLIENT", "KILL", "ID", strconv.FormatInt(id, 10)))
 		}
 	}
+	s.forgotten(private)
 	if self {
 		s.mu.Lock()
 		r.finish, s.ended, s.face.closing = true, true, true
@@ -46,7 +50,36 @@ func (s *Session) killClients(r *request) []byte {
 	return request.AppendReply(nil, closed)
 }
 
-// cut ends a session for CLIENT KILL.
+// forgotten returns once Redis has forgotten the private connections of killed clients, which
+// kills name: they are closed, but Redis, for which there is no order between two connections,
+// might see that only after what the killer sends next. It would serve a BLPOP of the killed
+// client by the killer's own RPUSH, and PUBSUB NUMSUB would count who is gone. They go out
+// behind the killer's CLIENT KILL, which its user was allowed.
+func (s *Session) forgotten(kills [][]byte) {
+	if len(kills) == 0 {
+		return
+	}
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if conn != nil {
+		_ = conn.Ask(context.Background(), kills...) // it ends with the connection at the latest; then nobody is blocked there
+	}
+}
+
+// sever is cut, for CLIENT KILL. It returns CLIENT ID of the session's private connection,
+// 0 if it had none.
+func (s *Session) sever() (id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if conn := s.privateConn(); conn != nil {
+		id = conn.ClientID()
+	}
+	s.abort()
+	return id
+}
+
+// cut ends a session whose client cannot be written to any more.
 func (s *Session) cut() {
 	s.mu.Lock()
 	if s.dead {

@@ -1,8 +1,8 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -56,27 +56,12 @@ func (p *Pilot) Fetch(ctx context.Context, command []byte) ([]byte, error) {
 }
 
 func (p *Pilot) ask(ctx context.Context, keep bool, commands ...[]byte) ([]byte, error) {
-	answers := make(chan answered, len(commands))
-	calls := make([]Call, len(commands))
-	for i, wire := range commands {
-		calls[i] = &question{wire: wire, keep: keep, answers: answers}
+	frame, err := p.conn.ask(ctx, keep, commands...)
+	if errors.Is(err, errUnanswered) {
+		<-p.gone
+		return nil, p.err
 	}
-	if err := p.conn.Send(calls); err != nil {
-		return nil, err
-	}
-	var last answered
-	for range commands {
-		select {
-		case last = <-answers:
-			if last.lost {
-				<-p.gone
-				return nil, p.err
-			}
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	return last.frame, nil
+	return frame, err
 }
 
 // Close ends the connection and waits for its goroutines.
@@ -90,32 +75,3 @@ func (p *Pilot) Generation() uint64 { return p.conn.Generation() }
 
 // LocalAddr returns the connection's own address, by which MONITOR shows it.
 func (p *Pilot) LocalAddr() string { return p.conn.nc.LocalAddr().String() }
-
-// answered is what became of a question.
-type answered struct {
-	lost  bool
-	frame []byte // if it was to be kept
-}
-
-// question is the Pilot's call.
-type question struct {
-	wire    []byte
-	keep    bool
-	answers chan answered // never full
-}
-
-func (q *question) AppendWire(dst []byte) []byte { return append(dst, q.wire...) }
-func (q *question) Frames() int                  { return 1 }
-func (q *question) ErrorEnds() bool              { return false }
-func (q *question) Trusted() bool                { return true }
-func (q *question) Stake() Stake                 { return 0 }
-func (q *question) Lost(Fate) Owner              { q.answers <- answered{lost: true}; return nil }
-
-func (q *question) Reply(frame []byte, _ bool) Owner {
-	var a answered
-	if q.keep {
-		a.frame = bytes.Clone(frame)
-	}
-	q.answers <- a
-	return nil
-}

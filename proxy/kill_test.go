@@ -1,0 +1,71 @@
+package proxy_test
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"steadis/proxy"
+)
+
+// lateEnd is a connection whose end the peer sees only after lateFor, as over a network on
+// which one connection's packets may be slower than another's.
+type lateEnd struct{ net.Conn }
+
+const lateFor = 5 * time.Second
+
+func (c lateEnd) Close() error {
+	_ = c.SetDeadline(time.Now()) // for us it has ended
+	time.AfterFunc(lateFor, func() { _ = c.Conn.Close() })
+	return nil
+}
+
+// TestAKilledClientIsForgottenBeforeTheReply: what follows CLIENT KILL finds nothing of the
+// killed client in Redis, as little as without steadis.
+func TestAKilledClientIsForgottenBeforeTheReply(t *testing.T) {
+	for _, tt := range []struct{ name, state, then, want string }{
+		{"blocked", "BLPOP q 0", "RPUSH q x|LLEN q", ":1\r\n"},
+		{"subscribed", "CLIENT TRACKING ON|SUBSCRIBE ch", "PUBSUB NUMSUB ch", "*2\r\n$2\r\nch\r\n:0\r\n"}, // tracking: on a connection of its own
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			redis := realRedis(t)
+			late := func(ctx context.Context, network, addr string) (net.Conn, error) {
+				var d net.Dialer
+				nc, err := d.DialContext(ctx, network, addr)
+				if err != nil {
+					return nil, err
+				}
+				return lateEnd{nc}, nil
+			}
+			front, _, _ := inFront(t, proxy.Options{Dial: late}, redis)
+			victim, killer, direct := newTalk(t, front), newTalk(t, front), newTalk(t, redis)
+			killer.want("SET k 1", "+OK\r\n")
+			id := strings.Trim(victim.ask("CLIENT ID"), ":\r\n")
+			if _, err := strconv.Atoi(id); err != nil {
+				t.Fatalf("CLIENT ID: %q", id)
+			}
+			if strings.Contains(tt.state, "TRACKING") {
+				victim.want("HELLO 3", "%")
+			}
+			victim.send(wire(strings.Split(tt.state, "|")...))
+			if tt.name == "blocked" {
+				for !strings.Contains(direct.ask("INFO clients"), "blocked_clients:1\r\n") {
+					time.Sleep(time.Millisecond)
+				}
+			} else {
+				for direct.ask("PUBSUB NUMSUB ch") == tt.want {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			killer.want("CLIENT KILL ID "+id, ":1\r\n")
+			then := strings.Split(tt.then, "|")
+			for _, command := range then[:len(then)-1] {
+				killer.ask(command)
+			}
+			killer.want(then[len(then)-1], tt.want)
+		})
+	}
+}
