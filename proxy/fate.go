@@ -165,7 +165,7 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 func (s *Session) inDoubt(r *request) bool {
 	switch r.role {
 	case roleTxEnd:
-		return r.info.Verb == command.Exec && (s.tx == nil || !s.tx.repeatable())
+		return r.info.Verb == command.Exec && !s.repeatableTx(r)
 	case roleBlock:
 		return r.info.Merged // a module's: what it had done before it was cut off is not known
 	case roleRestore, roleAdopt, roleSubscribe, roleWatch, roleAsk, roleFan, roleTrack, roleTouch, roleMonitor:
@@ -174,6 +174,38 @@ func (s *Session) inDoubt(r *request) bool {
 		return false // without an EXEC it did not run
 	}
 	return !r.repeatable()
+}
+
+// repeatableTx says whether what exec, which was sent, runs may run twice. Of what was sent
+// in front of it some may have been lost together with it, with no +QUEUED to say that Redis
+// has queued it.
+func (s *Session) repeatableTx(exec *request) bool {
+	if s.tx == nil || !s.tx.repeatable() {
+		return false
+	}
+	for i := range s.queue.Len() {
+		switch r := *s.queue.At(i); {
+		case r == exec:
+			return true
+		case r.role == roleQueued && r.state != done && !r.info.Repeatable:
+			return false
+		}
+	}
+	return true
+}
+
+// answerQueued answers what was sent in front of exec and lost together with it: it has run
+// if exec has, and must not be sent again outside of the transaction.
+func (s *Session) answerQueued(exec *request) {
+	for i := range s.queue.Len() {
+		r := *s.queue.At(i)
+		if r == exec {
+			return
+		}
+		if r.role == roleQueued && r.state == unsent {
+			r.state, r.reply = done, []byte(replyQueued)
+		}
+	}
 }
 
 // pops says whether r is a blocking command that has taken something if it was answered.
@@ -195,6 +227,7 @@ func (s *Session) conclude(r *request, text []byte) {
 	r.state, r.reply = done, append(reply, text...)
 	switch r.role {
 	case roleTxEnd:
+		s.answerQueued(r)
 		s.endTx(false)
 	case roleBlock:
 		s.stopTimer()

@@ -170,3 +170,25 @@ func TestQuitEndsBehindItsReplies(t *testing.T) {
 		}
 	})
 }
+
+// TestExecInDoubtWithWhatItRuns: an EXEC may be in flight together with what it runs, of which
+// no +QUEUED has come yet: of a client that pipelines, or of one that watches keys.
+func TestExecInDoubtWithWhatItRuns(t *testing.T) {
+	for name, begin := range map[string][]string{"": {"MULTI"}, "watched": {"WATCH x", "MULTI"}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, proxy.Options{InDoubt: proxy.InDoubtError}, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				c := w.connect()
+				for _, cmd := range begin {
+					c.send(cmd)
+					c.want("OK")
+				}
+				w.a.HoldReplies()
+				c.send("RPUSH l 1", "EXEC", "LRANGE l 0 -1")
+				w.failover()
+				w.a.ReleaseReplies()
+				c.want("QUEUED", "INDOUBT ...", "[1]")
+			})
+		})
+	}
+}
