@@ -113,6 +113,10 @@ func (c *Conn) coverLocked() {
 	}
 }
 
+// owesBarrierLocked says whether a barrier is to be sent even if nothing else is: behind a
+// stream. While the connection is paused it waits.
+func (c *Conn) owesBarrierLocked() bool { return c.uncovered != 0 && !c.multi && c.state == open }
+
 // addBarrierLocked puts a barrier behind what is pending.
 func (c *Conn) addBarrierLocked(stake Stake) {
 	b := c.newBarrier(stake)

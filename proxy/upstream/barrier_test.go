@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"steadis/proxy/resp"
@@ -296,4 +298,58 @@ func TestBarrierKeepsMessagesInTheirPlace(t *testing.T) {
 		w.answer(":1\r\n")
 		w.want(t, "r1=+1", "push >1\r\n+late")
 	})
+}
+
+// TestBarrierOfAnUploadThatOutlivesAPause: what the network had a part of already is still to be
+// confirmed, once the connection goes on.
+func TestBarrierOfAnUploadThatOutlivesAPause(t *testing.T) {
+	upload := func(t *testing.T, f func(t *testing.T, w *wire, end func())) {
+		onDurable(t, true, false, func(t *testing.T, w *wire) {
+			w.conn.private = true
+			r, body := io.Pipe()
+			w.send(&streamCall{call: call{record: &w.record, name: "w1", stake: Writes}, stream: r})
+			w.got("w1")
+			w.conn.Pause()
+			f(t, w, func() {
+				io.WriteString(body, "body\r\n")
+				body.Close()
+				w.got("body")
+				synctest.Wait()
+			})
+		})
+	}
+	t.Run("it goes on within", func(t *testing.T) {
+		upload(t, func(t *testing.T, w *wire, end func()) {
+			w.conn.Resume()
+			end()
+			w.gotWait(false)
+			w.answer("+OK\r\n:1\r\n")
+			w.want(t, "w1=+OK")
+		})
+	})
+	for name, early := range map[string]bool{"it goes on behind its end": false, "it goes on behind its reply": true} {
+		t.Run(name, func(t *testing.T) {
+			upload(t, func(t *testing.T, w *wire, end func()) {
+				end()
+				if early {
+					w.answer("+OK\r\n")
+				}
+				w.want(t)
+				w.peer.SetReadDeadline(time.Now().Add(time.Nanosecond))
+				if more, err := w.br.Peek(1); err == nil {
+					t.Errorf("the node got %q while the connection was paused", more)
+				}
+				w.peer.SetReadDeadline(time.Time{})
+				w.conn.Resume()
+				w.gotWait(false)
+				if !early {
+					w.answer("+OK\r\n")
+				}
+				w.answer(":1\r\n")
+				w.want(t, "w1=+OK")
+				w.send(w.staked("x2")...)
+				w.got("x2")
+			})
+		})
+	}
 }
