@@ -16,8 +16,10 @@ import (
 // came before it on this connection (https://redis.io/commands/wait/). What WAIT covers
 // has changed: until Redis 7.0 everything that the master had done (server.c call() sets
 // c->woff after each command), from 7.2 on, and in Valkey, only what this connection
-// has written. So a barrier for reads begins with something that is replicated, a
-// PUBLISH, there. A WAIT on another connection would be unsound in one of the two.
+// has written. So a barrier begins with something that is replicated, a PUBLISH, there: for
+// reads, and for writes too, which may have changed nothing and only tell what another
+// connection wrote (SADD of what is there already, SET NX). A WAIT on another connection
+// would be unsound in one of the two.
 //
 // One barrier at a time is on its way; what comes meanwhile goes out together behind
 // it, with one barrier for all of it: group commit.
@@ -40,13 +42,13 @@ const (
 const BarrierChannel = "__steadis:barrier"
 
 // newBarrier makes a WAIT, or in a connection that is not durable a PING.
-func (c *Conn) newBarrier(stake Stake) *barrier {
+func (c *Conn) newBarrier() *barrier {
 	d := c.durable
 	if d == nil {
 		return &barrier{wire: Ping, frames: 1}
 	}
 	b := &barrier{frames: 1, waits: true}
-	if stake&Reads != 0 && c.publish {
+	if c.publish {
 		b.frames = 2
 		b.wire = resp.AppendCommand(nil, sayPublish, BarrierChannel, "")
 	}
@@ -109,7 +111,7 @@ type withheldFrame struct {
 // here.
 func (c *Conn) coverLocked() {
 	if c.uncovered != 0 && !c.multi {
-		c.addBarrierLocked(c.uncovered)
+		c.addBarrierLocked()
 	}
 }
 
@@ -118,8 +120,8 @@ func (c *Conn) coverLocked() {
 func (c *Conn) owesBarrierLocked() bool { return c.uncovered != 0 && !c.multi && c.state == open }
 
 // addBarrierLocked puts a barrier behind what is pending.
-func (c *Conn) addBarrierLocked(stake Stake) {
-	b := c.newBarrier(stake)
+func (c *Conn) addBarrierLocked() {
+	b := c.newBarrier()
 	c.pending = b.AppendWire(c.pending)
 	c.inflight.Push(entry{call: b, left: int32(b.frames), size: int32(len(b.wire))})
 	c.unsent++
@@ -150,7 +152,7 @@ func (c *Conn) recallLocked() bool {
 	if c.multi {
 		return false
 	}
-	c.addBarrierLocked(Reads | Writes)
+	c.addBarrierLocked()
 	return true
 }
 

@@ -90,10 +90,11 @@ func TestBarrierOfReads(t *testing.T) {
 		barrier, pub   bool
 	}{
 		{"a read that may show anything", false, true, "r", false, false},
-		{"a write beside them", false, true, "w", true, false},
+		{"a write beside them", false, true, "w", true, true},
 		{"a read where WAIT covers all", true, false, "r", true, false},
 		{"a read where WAIT covers what was written on the connection", true, true, "r", true, true},
-		{"a write there", true, true, "w", true, false},
+		{"a write there, which may have found all as it should be", true, true, "w", true, true},
+		{"an EXEC there, which may have read only", true, true, "e", true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onDurable(t, tt.reads, tt.publish, func(t *testing.T, w *wire) {

@@ -49,7 +49,7 @@ type Conn struct {
 	resp3      atomic.Bool              // it speaks RESP3: pushes may come
 	loose      atomic.Bool              // what Loose says
 	durable    *Durability              // nil: replies are believed at once
-	publish    bool                     // a barrier for reads begins with a PUBLISH
+	publish    bool                     // a barrier begins with a PUBLISH
 	confirmed  func(error)              // told whether a barrier was passed
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
