@@ -75,3 +75,29 @@ func TestWaitDoesNotVouchForTheOldMastersWrites(t *testing.T) {
 		c.want("0")
 	})
 }
+
+// TestWaitBehindARefusedPublish: where WAIT waits for what its own connection has written, and the
+// user may write nothing there, nothing is known.
+func TestWaitBehindARefusedPublish(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.a.NoHello() // no version is known
+		refused := ""
+		w.a.On(func(call fake.Call) string {
+			switch call.Args[0] {
+			case "PUBLISH":
+				return refused
+			case "WAIT":
+				return ":1\r\n"
+			}
+			return ""
+		})
+		w.serve(w.a)
+		c := w.connect()
+		refused = "-NOPERM no\r\n"
+		c.send("SET k 1", "WAIT 1 100")
+		c.want("OK", "0")
+		refused = ":0\r\n"
+		c.send("WAIT 1 100")
+		c.want("1")
+	})
+}
