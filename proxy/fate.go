@@ -151,6 +151,8 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	switch r.role {
 	case roleGroup:
 		r.reply = nil
+	case roleCommand:
+		r.got = 0 // the answer to a SCRIPT LOAD in front of it comes anew
 	case roleBlock:
 		s.reblock(r)
 	case roleSubscribe:

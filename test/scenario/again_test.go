@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -99,5 +101,42 @@ func TestWaitBehindARefusedPublish(t *testing.T) {
 		refused = ":0\r\n"
 		c.send("WAIT 1 100")
 		c.want("1")
+	})
+}
+
+// TestScriptLoadedInVain: the master that has lost a script is lost in turn, between the answer to
+// the SCRIPT LOAD that brings it back and the one to the EVALSHA.
+func TestScriptLoadedInVain(t *testing.T) {
+	const script = "return_redis.call('incr','k')"
+	sum := sha1.Sum([]byte(script))
+	sha := hex.EncodeToString(sum[:])
+	inWorld(t, proxy.Options{InDoubt: proxy.InDoubtRetry}, func(t *testing.T, w *world) {
+		evals := 0
+		scripts := func(call fake.Call) string {
+			switch call.Args[0] {
+			case "EVAL":
+				return ":1\r\n"
+			case "SCRIPT":
+				return "$40\r\n" + sha + "\r\n"
+			case "EVALSHA":
+				switch evals++; evals {
+				case 1:
+					return "-NOSCRIPT No matching script.\r\n"
+				case 2:
+					time.Sleep(time.Second)
+					return fake.CloseNow
+				}
+				return ":2\r\n"
+			}
+			return ""
+		}
+		w.a.On(scripts)
+		w.serve(w.a)
+		c := w.connect()
+		c.send("EVAL "+script+" 0", "EVALSHA "+sha+" 0", "GET x")
+		time.Sleep(2 * time.Second)
+		c.want("1", "2", "nil")
+		c.send("GET x")
+		c.want("nil")
 	})
 }
