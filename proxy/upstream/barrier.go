@@ -205,7 +205,7 @@ func (c *Conn) handOn(w withheldFrame, enough bool) Owner {
 	switch {
 	case w.call == nil:
 		return c.push(w.frame)
-	case enough || w.call.Stake().after(w.frame)&(Reads|Writes) == 0 || w.last && w.frame[0] == '-' && w.call.Frames() == 1:
+	case enough || c.durable.worth(w.call.Stake().after(w.frame)) == 0 || w.last && w.frame[0] == '-' && w.call.Frames() == 1:
 		return w.call.Reply(w.frame, w.last)
 	case w.last:
 		return w.call.Lost(Unconfirmed)

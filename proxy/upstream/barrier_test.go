@@ -142,6 +142,13 @@ func TestBarrierNotPassed(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a read that may show anything", func(t *testing.T) {
+		onDurable(t, false, false, func(t *testing.T, w *wire) {
+			w.send(w.staked("w1", "r2")...)
+			w.answer("+1\r\n+2\r\n:0\r\n")
+			w.want(t, tooFew, "w1 unconfirmed", "r2=+2")
+		})
+	})
 	t.Run("a frame of several", func(t *testing.T) {
 		onDurable(t, true, false, func(t *testing.T, w *wire) {
 			w.send(&call{record: &w.record, name: "w1", frames: 2, stake: Writes})
