@@ -27,6 +27,9 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.barrier = nil
 	}
 	s.next = 0
+	if fate == upstream.NotExecuted {
+		s.replica = s.conn
+	}
 	switch {
 	case r.role == roleRestore:
 		s.missed(r)
