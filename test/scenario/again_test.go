@@ -78,6 +78,28 @@ func TestWaitDoesNotVouchForTheOldMastersWrites(t *testing.T) {
 	})
 }
 
+// TestWaitDoesNotVouchForTheOldMastersPops: a blocking pop is a write as well.
+func TestWaitDoesNotVouchForTheOldMastersPops(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c, d := w.connect(), w.connect()
+		d.send("RPUSH q x")
+		d.want("1")
+		w.a.Replicas() // b gets no more: what is popped now comes back
+		c.send("BLPOP q 0")
+		c.want("[q x]")
+		w.b.On(func(call fake.Call) string {
+			if call.Args[0] == "WAIT" {
+				return ":1\r\n"
+			}
+			return ""
+		})
+		w.failover()
+		c.send("WAIT 1 100")
+		c.want("0")
+	})
+}
+
 // TestWaitBehindARefusedPublish: where WAIT waits for what its own connection has written, and the
 // user may write nothing there, nothing is known.
 func TestWaitBehindARefusedPublish(t *testing.T) {
