@@ -17,6 +17,7 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.server.scriptDone()
 	}
 	doubt := fate == upstream.InDoubt && s.inDoubt(r) || fate == upstream.Withheld && (s.inDoubt(r) || pops(r))
+	mode := s.server.set.Load().InDoubt // once: a reload between two looks would have it sent again
 	if doubt {
 		s.server.noteInDoubt(fate)
 	}
@@ -43,8 +44,11 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.close()
 	case r.parted:
 		s.close() // the client has the beginning of a reply that will not end
-	case doubt && s.server.set.Load().InDoubt == InDoubtClose, s.killsConnections(r, fate):
+	case doubt && mode == InDoubtClose, s.killsConnections(r, fate):
 		s.close()
+	case doubt && mode == InDoubtError:
+		s.conclude(r, []byte(errInDoubt))
+		s.answerReady()
 	default:
 		s.requeue(r, fate, doubt)
 		s.rest(r)
@@ -132,9 +136,6 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	}
 	r.doubt = r.doubt || doubt
 	switch {
-	case doubt && s.server.set.Load().InDoubt == InDoubtError:
-		s.conclude(r, []byte(errInDoubt))
-		return
 	case r.bodyLost():
 		s.conclude(r, errBodyLost(doubt))
 		return
