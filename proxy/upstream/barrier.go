@@ -191,21 +191,40 @@ func (c *Conn) passed(b *barrier, frame []byte, last bool, dirty []Owner) ([]Own
 	if b.waits && c.confirmed != nil {
 		c.confirmed(b.refused)
 	}
-	for _, w := range free {
-		if o := c.handOn(w, enough); o != nil {
-			dirty = append(dirty, o)
+	for len(free) > 0 {
+		n := ofOne(free)
+		// Without enough replicas what has run is not confirmed; what Redis refused is refused.
+		certain := enough || free[n-1].last && free[n-1].frame[0] == '-'
+		for _, w := range free[:n] {
+			if o := c.handOn(w, certain); o != nil {
+				dirty = append(dirty, o)
+			}
 		}
+		free = free[n:]
 	}
 	return dirty, nil
 }
 
-// handOn gives the frame to its call. Without enough replicas what has run is not
-// confirmed; what Redis refused is refused.
-func (c *Conn) handOn(w withheldFrame, enough bool) Owner {
+// ofOne returns how many of the frames belong to the first one's call, with what stands
+// between them.
+func ofOne(frames []withheldFrame) int {
+	if frames[0].call == nil {
+		return 1
+	}
+	for i, w := range frames {
+		if w.last {
+			return i + 1
+		}
+	}
+	return len(frames)
+}
+
+// handOn gives the frame to its call, if it is certain or nothing is at stake.
+func (c *Conn) handOn(w withheldFrame, certain bool) Owner {
 	switch {
 	case w.call == nil:
 		return c.push(w.frame)
-	case enough || c.durable.worth(w.call.Stake().after(w.frame)) == 0 || w.last && w.frame[0] == '-' && w.call.Frames() == 1:
+	case certain || c.durable.worth(w.call.Stake().after(w.frame)) == 0:
 		return w.call.Reply(w.frame, w.last)
 	case w.last:
 		return w.call.Lost(Unconfirmed)

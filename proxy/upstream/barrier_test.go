@@ -156,6 +156,16 @@ func TestBarrierNotPassed(t *testing.T) {
 			w.want(t, tooFew, "w1 unconfirmed")
 		})
 	})
+	t.Run("a transaction that did not run", func(t *testing.T) {
+		onDurable(t, true, false, func(t *testing.T, w *wire) {
+			w.send(&call{record: &w.record, name: "w1", frames: 2, stake: Writes})
+			w.send(&call{record: &w.record, name: "w2", stake: Writes})
+			w.answer("+OK\r\n-EXECABORT no\r\n:0\r\n")
+			w.want(t, tooFew, "w1=+OK...", "w1=-EXECABORT no")
+			w.answer("+2\r\n:0\r\n")
+			w.want(t, tooFew, "w2 unconfirmed")
+		})
+	})
 }
 
 // TestBarrierStandsOutsideOfMulti: within MULTI Redis would queue the WAIT.
