@@ -57,6 +57,13 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 	return s.soil()
 }
 
+// outdated says whether r's answer is a replica's: its node has refused a command of this client
+// that was in front of it. Without harm only what reads can be sent again; what else has
+// run behind a refusal has run on a master.
+func (s *Session) outdated(r *request) bool {
+	return s.replica != nil && s.replica == s.conn && r.Stake() == upstream.Reads && r.repeatable()
+}
+
 // killsConnections says whether r has cost its connection once too often.
 func (s *Session) killsConnections(r *request, fate upstream.Fate) bool {
 	if fate != upstream.InDoubt || s.conn == nil {

@@ -365,13 +365,6 @@ func (s *Session) hear(r *request, frame []byte, last bool) bool {
 	return true
 }
 
-// outdated says whether r's answer is a replica's: its node has refused a command of this client
-// that was in front of it. Without harm only what reads can be sent again; what else has
-// run behind a refusal has run on a master.
-func (s *Session) outdated(r *request) bool {
-	return s.replica != nil && s.replica == s.conn && r.Stake() == upstream.Reads && r.repeatable()
-}
-
 // answered notes that r is not in flight any more, as its reply has come.
 func (s *Session) answered(r *request) {
 	s.flight--
