@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"time"
 
@@ -45,11 +46,14 @@ func (s *Session) arm(r *request) {
 	switch {
 	case isWait(r.info):
 		// WAIT compares replicas with the last write of its own connection (Redis 7.2
-		// and later) or with anything before it (7.0), but the client's writes went
-		// over another one. So something that is replicated must come first here: a
-		// PUBLISH is, and changes no data.
-		r.frames, r.skip = 2, 1
-		r.raw = resp.AppendCommand(nil, "PUBLISH", upstream.BarrierChannel, "")
+		// and later) or with all that was there at its last command (7.0), but the client's
+		// writes went over another one. So something that is replicated must come first here:
+		// a PUBLISH is, and changes no data. In 7.0 a PING does, for which nobody lacks the right.
+		r.frames, r.skip, r.reply = 2, 1, nil
+		r.raw = slices.Clone(upstream.Ping)
+		if !s.server.pool.CoversAll() {
+			r.raw = resp.AppendCommand(nil, "PUBLISH", upstream.BarrierChannel, "")
+		}
 		r.raw = resp.AppendCommandBytes(r.raw, r.args...)
 	case r.info.Verb == command.XRead && len(r.lastIDs) == 0:
 		s.armLastIDs(r, late)
@@ -131,11 +135,17 @@ func voidWait(info *command.Info) string {
 
 // unblocked takes a frame of a blocking command's reply.
 func (s *Session) unblocked(r *request, frame []byte) {
-	if r.got++; r.got > r.skip {
+	switch r.got++; {
+	case r.got > r.skip:
 		s.stopTimer()
+		if r.reply != nil && frame[0] != '-' {
+			frame = r.reply
+		}
 		s.answer(r, frame)
-	} else if r.info.Verb == command.XRead {
+	case r.info.Verb == command.XRead:
 		r.noteLastID(frame)
+	case frame[0] == '-':
+		r.reply = []byte(voidWait(r.info)) // nothing is in front of the WAIT: it waits for nothing
 	}
 }
 

@@ -264,7 +264,7 @@ func (s *Session) noteSent(r *request, conn *upstream.Conn) {
 	if r.role == roleBlock {
 		s.room.Broadcast() // a reader that was stopped must hear a hang-up now
 	}
-	if r.info.Class == command.Write || r.role == roleGroup || r.role == roleTxEnd {
+	if r.info.Class == command.Write || r.role == roleGroup || r.role == roleTxEnd || pops(r) {
 		s.wrote = conn.Generation()
 	}
 }

@@ -17,6 +17,7 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.server.scriptDone()
 	}
 	doubt := fate == upstream.InDoubt && s.inDoubt(r) || fate == upstream.Withheld && (s.inDoubt(r) || pops(r))
+	mode := s.server.set.Load().InDoubt // once: a reload between two looks would have it sent again
 	if doubt {
 		s.server.noteInDoubt(fate)
 	}
@@ -27,6 +28,9 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.barrier = nil
 	}
 	s.next = 0
+	if fate == upstream.NotExecuted {
+		s.replica = s.conn
+	}
 	switch {
 	case r.role == roleRestore:
 		s.missed(r)
@@ -40,14 +44,24 @@ func (s *Session) lost(r *request, fate upstream.Fate) upstream.Owner {
 		s.close()
 	case r.parted:
 		s.close() // the client has the beginning of a reply that will not end
-	case doubt && s.server.set.Load().InDoubt == InDoubtClose, s.killsConnections(r, fate):
+	case doubt && mode == InDoubtClose, s.killsConnections(r, fate):
 		s.close()
+	case doubt && mode == InDoubtError:
+		s.conclude(r, []byte(errInDoubt))
+		s.answerReady()
 	default:
 		s.requeue(r, fate, doubt)
 		s.rest(r)
 		s.answerReady()
 	}
 	return s.soil()
+}
+
+// outdated says whether r's answer is a replica's: its node has refused a command of this client
+// that was in front of it. Without harm only what reads can be sent again; what else has
+// run behind a refusal has run on a master.
+func (s *Session) outdated(r *request) bool {
+	return s.replica != nil && s.replica == s.conn && r.Stake() == upstream.Reads && r.repeatable()
 }
 
 // killsConnections says whether r has cost its connection once too often.
@@ -129,9 +143,6 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	}
 	r.doubt = r.doubt || doubt
 	switch {
-	case doubt && s.server.set.Load().InDoubt == InDoubtError:
-		s.conclude(r, []byte(errInDoubt))
-		return
 	case r.bodyLost():
 		s.conclude(r, errBodyLost(doubt))
 		return
@@ -151,6 +162,8 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 	switch r.role {
 	case roleGroup:
 		r.reply = nil
+	case roleCommand:
+		r.got = 0 // the answer to a SCRIPT LOAD in front of it comes anew
 	case roleBlock:
 		s.reblock(r)
 	case roleSubscribe:
@@ -165,7 +178,7 @@ func (s *Session) requeue(r *request, fate upstream.Fate, doubt bool) {
 func (s *Session) inDoubt(r *request) bool {
 	switch r.role {
 	case roleTxEnd:
-		return r.info.Verb == command.Exec && (s.tx == nil || !s.tx.repeatable())
+		return r.info.Verb == command.Exec && !s.repeatableTx(r)
 	case roleBlock:
 		return r.info.Merged // a module's: what it had done before it was cut off is not known
 	case roleRestore, roleAdopt, roleSubscribe, roleWatch, roleAsk, roleFan, roleTrack, roleTouch, roleMonitor:
@@ -174,6 +187,38 @@ func (s *Session) inDoubt(r *request) bool {
 		return false // without an EXEC it did not run
 	}
 	return !r.repeatable()
+}
+
+// repeatableTx says whether what exec, which was sent, runs may run twice. Of what was sent
+// in front of it some may have been lost together with it, with no +QUEUED to say that Redis
+// has queued it.
+func (s *Session) repeatableTx(exec *request) bool {
+	if s.tx == nil || !s.tx.repeatable() {
+		return false
+	}
+	for i := range s.queue.Len() {
+		switch r := *s.queue.At(i); {
+		case r == exec:
+			return true
+		case r.role == roleQueued && r.state != done && !r.info.Repeatable:
+			return false
+		}
+	}
+	return true
+}
+
+// answerQueued answers what was sent in front of exec and lost together with it: it has run
+// if exec has, and must not be sent again outside of the transaction.
+func (s *Session) answerQueued(exec *request) {
+	for i := range s.queue.Len() {
+		r := *s.queue.At(i)
+		if r == exec {
+			return
+		}
+		if r.role == roleQueued && r.state == unsent {
+			r.state, r.reply = done, []byte(replyQueued)
+		}
+	}
 }
 
 // pops says whether r is a blocking command that has taken something if it was answered.
@@ -195,6 +240,7 @@ func (s *Session) conclude(r *request, text []byte) {
 	r.state, r.reply = done, append(reply, text...)
 	switch r.role {
 	case roleTxEnd:
+		s.answerQueued(r)
 		s.endTx(false)
 	case roleBlock:
 		s.stopTimer()

@@ -253,3 +253,27 @@ func TestPingsShowInTheMastersFigures(t *testing.T) {
 		t.Errorf("the master has seen %q PINGs, want at least %d: %s", calls, pings, stats)
 	}
 }
+
+// TestWaitOfAUserWithoutChannels: the user may not PUBLISH, as none may that was made with Redis'
+// default of no channels; WAIT vouches for nothing all the same that no replica has.
+func TestWaitOfAUserWithoutChannels(t *testing.T) {
+	redis := realRedis(t)
+	host, port, _ := net.SplitHostPort(redis)
+	replica := realRedis(t, "--replicaof", host+" "+port, "--repl-diskless-sync-delay", "0")
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	direct := newTalk(t, redis)
+	direct.ask("CONFIG SET repl-diskless-sync-delay 0", "ACL SETUSER u on >p ~* +@all resetchannels")
+	direct.send(wire("SET k 1", "WAIT 1 20000"))
+	if got, _ := direct.take(len("+OK\r\n:1\r\n"), 30*time.Second); string(got) != "+OK\r\n:1\r\n" {
+		t.Fatalf("the replica does not follow: %q", got)
+	}
+	k := newTalk(t, front)
+	k.want("AUTH u p", "+OK")
+	k.want("SET k 2", "+OK")
+	k.want("WAIT 1 20000", ":1")
+	time.Sleep(1500 * time.Millisecond) // a replica tells once a second that it has what it was asked with
+	newTalk(t, replica).send(wire("DEBUG SLEEP 2"))
+	time.Sleep(quiet)
+	k.want("SET k 3", "+OK")
+	k.want("WAIT 1 300", ":0")
+}

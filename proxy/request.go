@@ -196,7 +196,7 @@ func (r *request) Stake() upstream.Stake {
 		return upstream.Opens
 	case roleTxEnd:
 		if r.info.Verb == command.Exec {
-			return upstream.Closes | upstream.Writes
+			return upstream.Closes | upstream.Writes | upstream.NullIsNothing
 		}
 		return upstream.Closes
 	case roleRestore:

@@ -43,6 +43,7 @@ type Session struct {
 	flight    int            // requests in flight, all on conn
 	turn      uint32         // which command of a batch is timed
 	conn      *upstream.Conn // the last connection used
+	replica   *upstream.Conn // one whose node has refused a command as no master would
 	via       *upstream.Link
 	waiting   *upstream.Link // the link that the first unsent request waits for
 	waitGate  *upstream.Gate // as it was when the waiting began
@@ -351,10 +352,16 @@ func (s *Session) hear(r *request, frame []byte, last bool) bool {
 		s.answered(r)
 	}
 	s.meanReply += (len(frame) - s.meanReply) / 8
-	if s.dead {
+	switch {
+	case s.dead:
 		return false
+	case last && s.outdated(r):
+		s.next = 0
+		s.requeue(r, upstream.NotSent, false)
+		s.answerReady()
+	default:
+		s.deal(r, frame, last)
 	}
-	s.deal(r, frame, last)
 	return true
 }
 

@@ -16,7 +16,7 @@ type row struct {
 var tables = [][]row{
 	stringTable, keyTable, bitmapTable, hashTable, listTable, setTable, sortedSetTable,
 	streamTable, geoTable, hyperLogLogTable, scriptTable, pubSubTable, transactionTable,
-	noData(connectionTable), noData(serverTable, "flushall", "flushdb", "swapdb", "dbsize"), noData(clusterTable), moduleTable,
+	noData(connectionTable), noData(serverTable, "flushall", "flushdb", "swapdb", "restore-asking", "dbsize", "memory|usage"), noData(clusterTable), moduleTable,
 }
 
 // noData marks the rows of a table as not about data, with some exceptions.

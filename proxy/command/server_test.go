@@ -131,6 +131,9 @@ func TestTableAgreesWithRedis(t *testing.T) {
 		if has("write") && (i.Repeatable || i.Class == Session || i.Class == Transaction) {
 			t.Errorf("%s is flagged write: class %v, repeatable %v", name, i.Class, i.Repeatable)
 		}
+		if i.NoData && name != "lolwut" && (has("write") || has("readonly")) {
+			t.Errorf("%s is not about data, Redis' flags are %v", name, e.flags)
+		}
 	}
 }
 

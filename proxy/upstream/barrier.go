@@ -16,8 +16,10 @@ import (
 // came before it on this connection (https://redis.io/commands/wait/). What WAIT covers
 // has changed: until Redis 7.0 everything that the master had done (server.c call() sets
 // c->woff after each command), from 7.2 on, and in Valkey, only what this connection
-// has written. So a barrier for reads begins with something that is replicated, a
-// PUBLISH, there. A WAIT on another connection would be unsound in one of the two.
+// has written. So a barrier begins with something that is replicated, a PUBLISH, there: for
+// reads, and for writes too, which may have changed nothing and only tell what another
+// connection wrote (SADD of what is there already, SET NX). A WAIT on another connection
+// would be unsound in one of the two.
 //
 // One barrier at a time is on its way; what comes meanwhile goes out together behind
 // it, with one barrier for all of it: group commit.
@@ -40,13 +42,13 @@ const (
 const BarrierChannel = "__steadis:barrier"
 
 // newBarrier makes a WAIT, or in a connection that is not durable a PING.
-func (c *Conn) newBarrier(stake Stake) *barrier {
+func (c *Conn) newBarrier() *barrier {
 	d := c.durable
 	if d == nil {
 		return &barrier{wire: Ping, frames: 1}
 	}
 	b := &barrier{frames: 1, waits: true}
-	if stake&Reads != 0 && c.publish {
+	if c.publish {
 		b.frames = 2
 		b.wire = resp.AppendCommand(nil, sayPublish, BarrierChannel, "")
 	}
@@ -109,13 +111,17 @@ type withheldFrame struct {
 // here.
 func (c *Conn) coverLocked() {
 	if c.uncovered != 0 && !c.multi {
-		c.addBarrierLocked(c.uncovered)
+		c.addBarrierLocked()
 	}
 }
 
+// owesBarrierLocked says whether a barrier is to be sent even if nothing else is: behind a
+// stream. While the connection is paused it waits.
+func (c *Conn) owesBarrierLocked() bool { return c.uncovered != 0 && !c.multi && c.state == open }
+
 // addBarrierLocked puts a barrier behind what is pending.
-func (c *Conn) addBarrierLocked(stake Stake) {
-	b := c.newBarrier(stake)
+func (c *Conn) addBarrierLocked() {
+	b := c.newBarrier()
 	c.pending = b.AppendWire(c.pending)
 	c.inflight.Push(entry{call: b, left: int32(b.frames), size: int32(len(b.wire))})
 	c.unsent++
@@ -146,7 +152,7 @@ func (c *Conn) recallLocked() bool {
 	if c.multi {
 		return false
 	}
-	c.addBarrierLocked(Reads | Writes)
+	c.addBarrierLocked()
 	return true
 }
 
@@ -185,21 +191,40 @@ func (c *Conn) passed(b *barrier, frame []byte, last bool, dirty []Owner) ([]Own
 	if b.waits && c.confirmed != nil {
 		c.confirmed(b.refused)
 	}
-	for _, w := range free {
-		if o := c.handOn(w, enough); o != nil {
-			dirty = append(dirty, o)
+	for len(free) > 0 {
+		n := ofOne(free)
+		// Without enough replicas what has run is not confirmed; what Redis refused is refused.
+		certain := enough || free[n-1].last && free[n-1].frame[0] == '-'
+		for _, w := range free[:n] {
+			if o := c.handOn(w, certain); o != nil {
+				dirty = append(dirty, o)
+			}
 		}
+		free = free[n:]
 	}
 	return dirty, nil
 }
 
-// handOn gives the frame to its call. Without enough replicas what has run is not
-// confirmed; what Redis refused is refused.
-func (c *Conn) handOn(w withheldFrame, enough bool) Owner {
+// ofOne returns how many of the frames belong to the first one's call, with what stands
+// between them.
+func ofOne(frames []withheldFrame) int {
+	if frames[0].call == nil {
+		return 1
+	}
+	for i, w := range frames {
+		if w.last {
+			return i + 1
+		}
+	}
+	return len(frames)
+}
+
+// handOn gives the frame to its call, if it is certain or nothing is at stake.
+func (c *Conn) handOn(w withheldFrame, certain bool) Owner {
 	switch {
 	case w.call == nil:
 		return c.push(w.frame)
-	case enough || w.call.Stake().after(w.frame)&(Reads|Writes) == 0 || w.last && w.frame[0] == '-' && w.call.Frames() == 1:
+	case certain || c.durable.worth(w.call.Stake().after(w.frame)) == 0:
 		return w.call.Reply(w.frame, w.last)
 	case w.last:
 		return w.call.Lost(Unconfirmed)

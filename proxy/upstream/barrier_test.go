@@ -1,8 +1,10 @@
 package upstream
 
 import (
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"steadis/proxy/resp"
@@ -88,10 +90,11 @@ func TestBarrierOfReads(t *testing.T) {
 		barrier, pub   bool
 	}{
 		{"a read that may show anything", false, true, "r", false, false},
-		{"a write beside them", false, true, "w", true, false},
+		{"a write beside them", false, true, "w", true, true},
 		{"a read where WAIT covers all", true, false, "r", true, false},
 		{"a read where WAIT covers what was written on the connection", true, true, "r", true, true},
-		{"a write there", true, true, "w", true, false},
+		{"a write there, which may have found all as it should be", true, true, "w", true, true},
+		{"an EXEC there, which may have read only", true, true, "e", true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			onDurable(t, tt.reads, tt.publish, func(t *testing.T, w *wire) {
@@ -139,11 +142,28 @@ func TestBarrierNotPassed(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a read that may show anything", func(t *testing.T) {
+		onDurable(t, false, false, func(t *testing.T, w *wire) {
+			w.send(w.staked("w1", "r2")...)
+			w.answer("+1\r\n+2\r\n:0\r\n")
+			w.want(t, tooFew, "w1 unconfirmed", "r2=+2")
+		})
+	})
 	t.Run("a frame of several", func(t *testing.T) {
 		onDurable(t, true, false, func(t *testing.T, w *wire) {
 			w.send(&call{record: &w.record, name: "w1", frames: 2, stake: Writes})
 			w.answer("+1\r\n+2\r\n:0\r\n")
 			w.want(t, tooFew, "w1 unconfirmed")
+		})
+	})
+	t.Run("a transaction that did not run", func(t *testing.T) {
+		onDurable(t, true, false, func(t *testing.T, w *wire) {
+			w.send(&call{record: &w.record, name: "w1", frames: 2, stake: Writes})
+			w.send(&call{record: &w.record, name: "w2", stake: Writes})
+			w.answer("+OK\r\n-EXECABORT no\r\n:0\r\n")
+			w.want(t, tooFew, "w1=+OK...", "w1=-EXECABORT no")
+			w.answer("+2\r\n:0\r\n")
+			w.want(t, tooFew, "w2 unconfirmed")
 		})
 	})
 }
@@ -296,4 +316,58 @@ func TestBarrierKeepsMessagesInTheirPlace(t *testing.T) {
 		w.answer(":1\r\n")
 		w.want(t, "r1=+1", "push >1\r\n+late")
 	})
+}
+
+// TestBarrierOfAnUploadThatOutlivesAPause: what the network had a part of already is still to be
+// confirmed, once the connection goes on.
+func TestBarrierOfAnUploadThatOutlivesAPause(t *testing.T) {
+	upload := func(t *testing.T, f func(t *testing.T, w *wire, end func())) {
+		onDurable(t, true, false, func(t *testing.T, w *wire) {
+			w.conn.private = true
+			r, body := io.Pipe()
+			w.send(&streamCall{call: call{record: &w.record, name: "w1", stake: Writes}, stream: r})
+			w.got("w1")
+			w.conn.Pause()
+			f(t, w, func() {
+				io.WriteString(body, "body\r\n")
+				body.Close()
+				w.got("body")
+				synctest.Wait()
+			})
+		})
+	}
+	t.Run("it goes on within", func(t *testing.T) {
+		upload(t, func(t *testing.T, w *wire, end func()) {
+			w.conn.Resume()
+			end()
+			w.gotWait(false)
+			w.answer("+OK\r\n:1\r\n")
+			w.want(t, "w1=+OK")
+		})
+	})
+	for name, early := range map[string]bool{"it goes on behind its end": false, "it goes on behind its reply": true} {
+		t.Run(name, func(t *testing.T) {
+			upload(t, func(t *testing.T, w *wire, end func()) {
+				end()
+				if early {
+					w.answer("+OK\r\n")
+				}
+				w.want(t)
+				w.peer.SetReadDeadline(time.Now().Add(time.Nanosecond))
+				if more, err := w.br.Peek(1); err == nil {
+					t.Errorf("the node got %q while the connection was paused", more)
+				}
+				w.peer.SetReadDeadline(time.Time{})
+				w.conn.Resume()
+				w.gotWait(false)
+				if !early {
+					w.answer("+OK\r\n")
+				}
+				w.answer(":1\r\n")
+				w.want(t, "w1=+OK")
+				w.send(w.staked("x2")...)
+				w.got("x2")
+			})
+		})
+	}
 }

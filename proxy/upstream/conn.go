@@ -49,7 +49,7 @@ type Conn struct {
 	resp3      atomic.Bool              // it speaks RESP3: pushes may come
 	loose      atomic.Bool              // what Loose says
 	durable    *Durability              // nil: replies are believed at once
-	publish    bool                     // a barrier for reads begins with a PUBLISH
+	publish    bool                     // a barrier begins with a PUBLISH
 	confirmed  func(error)              // told whether a barrier was passed
 	monitoring atomic.Bool              // the connection gets what MONITOR shows
 	onEnd      func(*Conn, error)       // called once by readLoop, before the Lost calls
@@ -88,9 +88,10 @@ type Conn struct {
 	written   io.ReadCloser   // what is being written
 	streaming Call            // whose stream it is; nil once all of it was written
 
-	uncovered   Stake // of what is pending, with no barrier behind it
-	barriers    int   // that the network has: nothing else is sent meanwhile
-	newBarriers int   // that wait with what is pending
+	uncovered    Stake // of what has no barrier behind it
+	uncoveredWas Stake // the same, of what was handed to the network: a stream's
+	barriers     int   // that the network has: nothing else is sent meanwhile
+	newBarriers  int   // that wait with what is pending
 
 	seen  uint64    // progress when stalled last looked
 	quiet time.Time // since when stalled has seen calls wait and no progress
@@ -282,7 +283,7 @@ func (c *Conn) Resume() {
 	c.state, c.suspect = open, time.Time{}
 	c.quiet = time.Time{} // the node itself may have stood still meanwhile
 	recalled := c.recallLocked()
-	wake := len(c.pending) > 0 && !c.writing
+	wake := (len(c.pending) > 0 || c.owesBarrierLocked()) && !c.writing
 	c.writing = c.writing || wake
 	c.mu.Unlock()
 	switch {
@@ -362,7 +363,7 @@ func (c *Conn) takeUnsentLocked() []Call {
 	}
 	c.unsent = 0
 	c.pending = c.pending[:0]
-	c.uncovered, c.newBarriers, c.multi = 0, 0, c.multiWas
+	c.uncovered, c.newBarriers, c.multi = c.uncoveredWas, 0, c.multiWas
 	if len(back) > 0 && c.stream != nil {
 		c.stream, c.streaming = nil, nil
 	}

@@ -331,6 +331,9 @@ func (p *Pool) dial(gate *Gate, id Identity, pinned bool) (greeted, error) {
 // its own connection.
 func (p *Pool) WaitCoversAll(yes bool) { p.waitCoversAll.Store(yes) }
 
+// CoversAll returns what WaitCoversAll was told last.
+func (p *Pool) CoversAll() bool { return p.waitCoversAll.Load() }
+
 // Accepted notes that the master has taken id, on a pinned connection.
 func (p *Pool) Accepted(id Identity) { p.learn(id, nil) }
 

@@ -13,7 +13,7 @@ const (
 	Opens
 	// Closes: Redis runs or drops what it has queued (EXEC, DISCARD).
 	Closes
-	// NullIsNothing: a null as the reply says that nothing was written (a blocking pop).
+	// NullIsNothing: a null as the reply says that nothing was written (a blocking pop, an EXEC).
 	NullIsNothing
 )
 

@@ -124,7 +124,7 @@ func (c *Conn) takePending() (buf []byte, stream io.ReadCloser) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case len(c.pending) == 0 && (c.uncovered == 0 || c.multi) || c.state == closed:
+	case len(c.pending) == 0 && !c.owesBarrierLocked() || c.state == closed:
 		c.writing = false
 		return nil, nil
 	case c.partial || c.barriers > 0:
@@ -134,7 +134,7 @@ func (c *Conn) takePending() (buf []byte, stream io.ReadCloser) {
 	if c.stream == nil { // else the barrier's place is behind the stream
 		c.coverLocked()
 	}
-	c.barriers, c.newBarriers, c.multiWas = c.newBarriers, 0, c.multi
+	c.barriers, c.newBarriers, c.multiWas, c.uncoveredWas = c.newBarriers, 0, c.multi, c.uncovered
 	buf, stream = c.pending, c.stream
 	c.stream, c.written = nil, stream
 	c.pending, c.spare = c.spare, nil

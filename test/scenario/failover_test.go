@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"bufio"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -273,5 +275,50 @@ func TestMasterRestarts(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		w.net.Mend(w.a.Addr())
 		c.want("1")
+	})
+}
+
+// TestReadsBehindARefusedScript is P3 where the node keeps its connections when it becomes a replica:
+// what is in flight behind a script that it refused is not answered from what it has.
+func TestReadsBehindARefusedScript(t *testing.T) {
+	inWorld(t, proxy.Options{}, func(t *testing.T, w *world) {
+		w.serve(w.a)
+		c := w.connect()
+		c.send("SET k old")
+		c.want("OK")
+		var ran atomic.Bool
+		script := func(call fake.Call) string {
+			switch {
+			case call.Args[0] != "EVAL":
+			case ran.Load():
+				return "+new\r\n"
+			default:
+				return "-READONLY You can't write against a read only replica.\r\n"
+			}
+			return ""
+		}
+		w.a.On(script)
+		w.b.On(script)
+		w.a.Replicas()
+		w.a.BecomeReplica("10.0.0.2:6379")
+		w.b.BecomeMaster()
+		w.a.HoldReplies()
+		c.send("EVAL x 0", "GET k", "MULTI", "GET k", "EXEC", "GET k", "PING")
+		w.holding()
+		w.a.ReleaseReplies()
+		c.silent()
+		nc, err := w.net.Dial(t.Context(), "tcp", w.b.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		direct := &client{t: t, nc: nc, br: bufio.NewReader(nc)}
+		direct.send("SET k new")
+		direct.want("OK")
+		ran.Store(true)
+		w.serve(w.b)
+		c.want("new", "new", "OK", "QUEUED", "[new]", "new", "PONG")
+		c.send("GET k")
+		c.want("new")
 	})
 }

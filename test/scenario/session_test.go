@@ -1,11 +1,13 @@
 package scenario
 
 import (
+	"bufio"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"steadis/proxy"
+	"steadis/test/fake"
 )
 
 func TestTransactionInOneBatch(t *testing.T) {
@@ -168,5 +170,76 @@ func TestQuitEndsBehindItsReplies(t *testing.T) {
 		if got := traffic(w.a); got != "SET k 1" {
 			t.Errorf("the master got %q", got)
 		}
+	})
+}
+
+// TestExecInDoubtWithWhatItRuns: an EXEC may be in flight together with what it runs, of which
+// no +QUEUED has come yet: of a client that pipelines, or of one that watches keys.
+func TestExecInDoubtWithWhatItRuns(t *testing.T) {
+	for name, begin := range map[string][]string{"": {"MULTI"}, "watched": {"WATCH x", "MULTI"}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, proxy.Options{InDoubt: proxy.InDoubtError}, func(t *testing.T, w *world) {
+				w.serve(w.a)
+				c := w.connect()
+				for _, cmd := range begin {
+					c.send(cmd)
+					c.want("OK")
+				}
+				w.a.HoldReplies()
+				c.send("RPUSH l 1", "EXEC", "LRANGE l 0 -1")
+				w.failover()
+				w.a.ReleaseReplies()
+				c.want("QUEUED", "INDOUBT ...", "[1]")
+			})
+		})
+	}
+}
+
+// TestExecThatDidNotRun: where a watched key has changed, nothing of an EXEC is unconfirmed or in doubt.
+func TestExecThatDidNotRun(t *testing.T) {
+	changed := func(t *testing.T, w *world, f func(c *client)) {
+		waits := func(call fake.Call) string {
+			if call.Args[0] == "WAIT" {
+				return ":0\r\n"
+			}
+			return ""
+		}
+		w.a.On(waits)
+		w.serve(w.a)
+		c := w.connect()
+		c.send("WATCH k", "MULTI", "SET k 1")
+		c.want("OK", "OK", "QUEUED")
+		nc, err := w.net.Dial(t.Context(), "tcp", w.a.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer nc.Close()
+		direct := &client{t: t, nc: nc, br: bufio.NewReader(nc)}
+		direct.send("SET k 2")
+		direct.want("OK")
+		f(c)
+	}
+	t.Run("too few replicas", func(t *testing.T) {
+		inWorld(t, proxy.Options{Durable: proxy.Durable{Replicas: 1, Timeout: time.Second}}, func(t *testing.T, w *world) {
+			changed(t, w, func(c *client) {
+				c.send("EXEC")
+				c.want("nil")
+			})
+		})
+	})
+	t.Run("answered late in a hold", func(t *testing.T) {
+		inWorld(t, proxy.Options{InDoubt: proxy.InDoubtError}, func(t *testing.T, w *world) {
+			changed(t, w, func(c *client) {
+				w.a.HoldReplies()
+				c.send("EXEC")
+				w.holding()
+				time.Sleep(time.Second)
+				w.a.ReleaseReplies()
+				synctest.Wait()
+				w.promote()
+				w.serve(w.b)
+				c.want("nil")
+			})
+		})
 	})
 }
