@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"steadis/proxy/resp"
 )
@@ -13,7 +14,8 @@ import (
 // the connection itself, when the last reply is written.
 //
 // redcon accepts clients and hands each over (redcon.Conn.Detach), at the bell: a command
-// of our own, which is all that it ever reads. Its parser makes three allocations for each
+// of our own, which is all that it ever reads. A goroutine for each client, as redcon has it, costs a
+// tenth where each sends one command at a time (loop.go). Its parser makes three allocations for each
 // command, and scans it once more, which was a sixth of steadis' time where clients
 // pipeline (GET, 16 at a time), and its buffers are 12 kB for each client, most of what an
 // idle one cost. What has come is kept as one batch.
@@ -22,10 +24,13 @@ type clientConn struct {
 	session *Session
 	rung    bool // redcon has been given the bell
 
-	// Owned by the goroutine that reads.
+	// Owned by who reads.
 	in    inlet
 	batch *batch
 	carry []byte // the beginning of a command of which the guard has more
+
+	loop atomic.Pointer[loop] // which reads it while nothing has to wait; nil: serve only
+	seat seat
 }
 
 // bell is what redcon is handed.
@@ -40,47 +45,59 @@ func (c *clientConn) Read(p []byte) (int, error) {
 	return copy(p, bell), nil
 }
 
-// serve is the goroutine that reads the client, until there is nothing more to read.
+// serve is the goroutine that reads a client which no loop reads, until there is nothing more
+// to read, or the loop can go on.
 func (c *clientConn) serve() {
-	defer c.Close()
-	for c.next() == nil {
-		c.take()
-		c.session.server.awaitMemory()
+	c.in.prompt = false
+	for {
+		c.await()
+		if err := c.next(); err != nil {
+			if c.goesOn(err) {
+				continue
+			}
+			c.Close()
+			return
+		}
+		if crowded := c.take(); !crowded && c.toLoop() {
+			return
+		}
 	}
 }
 
-// next reads a batch of whole commands. A fault in the client's bytes it tells the
-// session, and then it waits for the client's end: so a client that hangs up while
-// its earlier commands wait is noticed. The session's own closing of the
-// connection, behind the error reply, ends the wait too.
+// await waits while the client is not to be read.
+func (c *clientConn) await() {
+	c.session.awaitRoom()
+	c.session.server.awaitMemory()
+}
+
+// next reads a batch of whole commands.
 func (c *clientConn) next() error {
 	for {
 		c.SetMaxBulk(c.session.server.set.Load().Limits.Bulk)
 		b, found, err := c.Guard.Next(&c.in)
-		if err == nil {
-			kept := c.keep(b, found)
-			c.in.giveBack()
-			if kept {
-				return nil
-			}
-			continue
-		}
+		kept := err == nil && c.keep(b, found)
 		c.in.giveBack()
-		if errors.Is(err, os.ErrDeadlineExceeded) && c.session.server.ending.Load() != serving {
-			if c.leave() {
-				return io.EOF
-			}
-			continue
-		}
-		var fault *resp.ProtocolError
-		if !errors.As(err, &fault) {
+		if err != nil || kept {
 			return err
 		}
+	}
+}
+
+// goesOn says whether the client is to be read on in spite of an error. A fault in the
+// client's bytes it tells the session, and then it waits for the client's end: so a client
+// that hangs up while its earlier commands wait is noticed. The session's own closing of the
+// connection, behind the error reply, ends the wait too.
+func (c *clientConn) goesOn(err error) bool {
+	if errors.Is(err, os.ErrDeadlineExceeded) && c.session.server.ending.Load() != serving {
+		return !c.leave()
+	}
+	var fault *resp.ProtocolError
+	if errors.As(err, &fault) {
 		c.session.readEnded(fault.Text)
 		// A small buffer that all connections share in turn; any error is an end.
 		_, _ = io.Copy(io.Discard, c.NetConn())
-		return io.EOF
 	}
+	return false
 }
 
 // keep makes a batch of what the guard has handed out. It returns false if that is not a
@@ -110,8 +127,9 @@ func (c *clientConn) keep(b []byte, found *resp.Found) bool {
 	return true
 }
 
-// take gives the batch to the session.
-func (c *clientConn) take() {
+// take gives the batch to the session. It returns true if the client is not to be read before
+// there is room.
+func (c *clientConn) take() (crowded bool) {
 	b := c.batch
 	c.batch = nil
 	for i := range b.commands {
@@ -120,9 +138,7 @@ func (c *clientConn) take() {
 			break
 		}
 	}
-	if len(b.commands) > 0 {
-		c.session.submit(b)
-	}
+	return len(b.commands) > 0 && c.session.submit(b, c.in.prompt)
 }
 
 // unfold puts the command that cmd stands for in its place, if that is a large one

@@ -6,16 +6,17 @@
 //	client ─▶ resp.Guard ─▶ clientConn ─▶ Session.submit ─▶ queue ─▶ dispatch ─▶ upstream.Link ─▶ master
 //	client ◀──────── output ◀──── Session.replied ◀──────────────────────── upstream.Conn ◀──┘
 //
-// redcon accepts, and hands each client over to a goroutine of steadis' own (client.go). The
+// redcon accepts, and hands each client over (client.go): one loop for each thread reads all
+// clients that have sent something, and who needs patience has a goroutine of its own (loop.go). The
 // guard lets only whole, legal commands through, because redcon can be killed by one
-// packet, and they come as one batch, read by one system call (inlet.go, package sysio). That goroutine
+// packet, and they come as one batch, read by one system call (inlet.go, package sysio). Who reads
 // never waits for a reply: it queues the batch in the client's Session and sends
 // what can be sent over a pipelined connection that many clients share. That
 // connection's reader hands each reply to its Session, which writes it to the
 // client's socket. So nobody is woken for a reply, and one write carries the
 // commands of many clients: that is the speed. A client that does not read stalls
 // nobody; its output is bounded. With one thread, sessions have their turn in the order
-// in which their commands came (turns.go). What stops a shared connection for long, a
+// in which their commands came (loop.go, turns.go). What stops a shared connection for long, a
 // pause or a script, moves every session to a private one (apart.go).
 //
 // # Which rule keeps which promise

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -30,12 +31,23 @@ type inlet struct {
 	putOff bool // the read was put off for that
 	due    bool // and is not again
 
+	// prompt says that nothing may wait: errNothing and errMustWait say what would have to.
+	prompt bool
+	full   bool // the last read may have left something
+
 	lent *inletMemory // nil while nothing is read
 	read func(fd uintptr) bool
 	off  int
 	n    int
 	err  error
 }
+
+var (
+	// errNothing says that the client has sent nothing.
+	errNothing = errors.New("proxy: nothing to read")
+	// errMustWait says that whoever reads the client on has to wait for something else first.
+	errMustWait = errors.New("proxy: reading has to wait")
+)
 
 const (
 	// inletSize is how much of a client is read at one time.
@@ -102,6 +114,14 @@ func (m *inlet) Bytes() []byte {
 	return m.borrow().bytes[:]
 }
 
+// Wait implements resp.Memory.
+func (m *inlet) Wait() error {
+	if m.prompt {
+		return errMustWait
+	}
+	return nil
+}
+
 // Fill implements resp.Memory.
 func (m *inlet) Fill(off int) (int, error) {
 	m.off, m.n, m.err = off, 0, nil
@@ -131,13 +151,21 @@ func (m *inlet) fillFromSocket() error {
 // socket is readable.
 func (m *inlet) readSome(fd uintptr) bool {
 	if !m.due && m.short() {
-		m.putOff = true
+		m.putOff = !m.prompt
+		if m.prompt {
+			m.err = errMustWait
+		}
 		return true
 	}
-	n, again, err := sysio.Read(fd, m.borrow().bytes[m.off:])
+	p := m.borrow().bytes[m.off:]
+	n, again, err := sysio.Read(fd, p)
+	m.full = n == len(p)
 	if again {
 		m.giveBack()
-		return false
+		if m.prompt {
+			m.err = errNothing
+		}
+		return m.prompt
 	}
 	m.n, m.err = n, err
 	return true

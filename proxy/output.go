@@ -24,6 +24,7 @@ type output struct {
 	spawn   func(func())   // runs trickle, its goroutine, counted by the server
 	drained func()         // called, with no lock held, when trickle has caught up
 	broken  func()         // called, with no lock held, when trickle finds the connection gone
+	closed  func()         // called, with o.mu not held, when the connection has been closed; may be nil
 	memory  *memory        // of all clients; may be nil
 	slow    *atomic.Int64  // counts outputs beyond their soft limit; nil without one
 	sent    *atomic.Uint64 // counts the bytes that were written; nil: nobody does
@@ -239,7 +240,7 @@ func (o *output) abort() (first bool) {
 	o.endLocked(net.ErrClosed)
 	o.room.Broadcast()
 	o.mu.Unlock()
-	o.nc.Close()
+	o.close()
 	return first
 }
 
@@ -311,7 +312,7 @@ func (o *output) take() ([]byte, *[]byte) {
 		last := o.last
 		o.mu.Unlock()
 		if last {
-			o.nc.Close()
+			o.close()
 		}
 		return nil, nil
 	}
@@ -344,7 +345,7 @@ func (o *output) wrote(b []byte, home *[]byte, err error) bool {
 	o.room.Broadcast()
 	o.mu.Unlock()
 	if err != nil {
-		o.nc.Close() // the reading side notices and ends the session
+		o.close() // the reading side notices and ends the session
 		return true
 	}
 	return false
@@ -357,6 +358,14 @@ func (o *output) stillOverLocked() time.Time {
 		return time.Time{}
 	}
 	return o.over
+}
+
+// close closes the connection.
+func (o *output) close() {
+	o.nc.Close()
+	if o.closed != nil {
+		o.closed()
+	}
 }
 
 // fd returns the number of the connection's file descriptor, -1 if it has none.

@@ -39,6 +39,8 @@ type Server struct {
 	hubs    *fanout.Hubs
 	hellos  [2]atomic.Pointer[[]byte] // what the last master has answered to HELLO 2 and HELLO 3
 	turns   *turns                    // nil with several threads
+	looping sync.Once                 // makes loops for the first client that one can read
+	loops   []*loop                   // one for each thread; none where the system has no poller for them
 	pilot   atomic.Pointer[upstream.Pilot]
 	table   atomic.Pointer[command.Table]       // what is known of commands, with what the master serves
 	served  atomic.Pointer[map[string]struct{}] // the names of the master's commands; nil if it has not told
@@ -174,6 +176,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if s.turns != nil {
 		close(s.turns.stop)
 	}
+	s.endLoops()
 	s.hubs.Close()
 	s.pool.Stop()
 	s.wg.Wait()
@@ -210,7 +213,7 @@ func adoptConn(conn redcon.Conn) bool {
 func serveCommands(conn redcon.Conn, _ redcon.Command) {
 	c := conn.NetConn().(*clientConn)
 	conn.Detach()
-	c.session.server.spawn(c.serve)
+	c.session.server.attend(c)
 }
 
 // welcome makes a session for an accepted connection, or turns it away.
@@ -227,6 +230,12 @@ func (s *Server) admit(nc net.Conn, id uint64, begin func(*Session)) *clientConn
 	out.memory, out.slow, out.sent = s.memory, &s.slow, &s.traffic.out
 	sess := newSession(s, id, out)
 	sess.addr, sess.laddr = addresses(nc)
+	c := &clientConn{session: sess, Guard: resp.NewGuard(borrowed{nc, &s.traffic.in}, resp.Limits{
+		MaxBulk: set.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
+		Unauthenticated: sess.unauthenticated,
+	})}
+	c.in.open(nc, &s.traffic.in, s.tooMuch, s.awaitMemory)
+	sess.client, out.closed = c, c.callOut
 	if begin != nil {
 		begin(sess)
 	}
@@ -251,12 +260,6 @@ func (s *Server) admit(nc net.Conn, id uint64, begin func(*Session)) *clientConn
 		sess.mu.Unlock()
 	}
 	s.accepted.Add(1)
-	guard := resp.NewGuard(borrowed{nc, &s.traffic.in}, resp.Limits{
-		MaxBulk: set.Limits.Bulk, Budget: s.budget, StreamFrom: streamFrom, Streams: s.streams, MaxInPlace: maxInPlace,
-		Unauthenticated: sess.unauthenticated,
-	})
-	c := &clientConn{Guard: guard, session: sess}
-	c.in.open(nc, &s.traffic.in, s.tooMuch, s.awaitMemory)
 	return c
 }
 

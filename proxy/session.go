@@ -77,7 +77,9 @@ type Session struct {
 	account    string // with Options.Users: who the client has authenticated as; "" is the default user
 	locked     bool   // and whether it has to do so first
 
-	body *resp.Body // of the batch's last command; only submit's goroutine has it
+	body *resp.Body // of the batch's last command; only who reads the client has it
+
+	client *clientConn // never changed
 
 	void  bool // a MULTI was refused: what it should have had behind it is, too
 	ended bool // nothing more is read
@@ -93,9 +95,10 @@ func newSession(srv *Server, id uint64, out *output) *Session {
 	return s
 }
 
-// submit takes a batch of commands, in order, and sends what can be
-// sent. It waits only where the client has far more under way than allowed (crowded): then the client is not read until Redis has caught up.
-func (s *Session) submit(b *batch) {
+// submit takes a batch of commands, in order, and sends what can be sent, at once if the client
+// is in turn, else when it has its turn. It never waits;
+// crowded says that the client is not to be read before awaitRoom has returned.
+func (s *Session) submit(b *batch, inTurn bool) (crowded bool) {
 	now := s.server.now()
 	s.mu.Lock()
 	requests := b.take()
@@ -116,11 +119,21 @@ func (s *Session) submit(b *batch) {
 		s.charge()
 	}
 	// What has to authenticate is answered at once: the guard judges what comes next by it.
-	if t := s.server.turns; t != nil && s.server.live.Load() > 1 && !s.locked {
+	if t := s.server.turns; t != nil && !inTurn && s.server.live.Load() > 1 && !s.locked {
 		t.take(s)
 	} else {
 		s.dispatch()
 	}
+	crowded = s.crowded()
+	s.mu.Unlock()
+	s.out.flush()
+	return crowded
+}
+
+// awaitRoom waits while the client has far more under way than allowed (crowded): it is not read
+// until Redis has caught up.
+func (s *Session) awaitRoom() {
+	s.mu.Lock()
 	for s.crowded() {
 		s.mu.Unlock()
 		s.out.flush()
@@ -130,7 +143,6 @@ func (s *Session) submit(b *batch) {
 		}
 	}
 	s.mu.Unlock()
-	s.out.flush()
 }
 
 // maxBytesUnderWay bounds one client's commands under way beside their number.

@@ -136,6 +136,7 @@ func (s *Session) nudge() {
 	if s.out.nc.SetReadDeadline(past) != nil && s.queue.Len() == 0 {
 		s.close() // it cannot be asked
 	}
+	s.client.callOut()
 }
 
 // settled says whether nothing of the client is under way and nothing is open that only this

@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// turns lets clients have their turn in the order in which their commands came.
+// turns lets clients have their turn in the order in which their commands came. It is for those
+// that a goroutine of their own reads: a loop knows the order.
 //
 // With one thread, Go's poller hands connections that became readable at the same time
 // to their goroutines in reverse (runtime netpoll puts each in front of the list). So

@@ -22,6 +22,9 @@ func tune(c *config.Loaded, log *zap.Logger) {
 	case os.Getenv("GOMAXPROCS") == "":
 		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
 	}
+	if err := askForShortSlices(); err != nil {
+		log.Debug("the kernel grants no short slices; commands may wait longer while the processors are busy", zap.Error(err))
+	}
 	if goLimit := fitHere(c, log); goLimit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(goLimit)
 	}

@@ -39,6 +39,7 @@ func newKept(conn net.Conn) *kept { return &kept{conn: conn, bytes: make([]byte,
 func (m *kept) Size() int                 { return len(m.bytes) }
 func (m *kept) Bytes() []byte             { return m.bytes }
 func (m *kept) Fill(off int) (int, error) { return m.conn.Read(m.bytes[off:]) }
+func (m *kept) Wait() error               { return nil }
 func (m *kept) Found() *Found             { return &m.found }
 
 var set64 = AppendCommand(nil, "SET", "key:000000012345", strings.Repeat("v", 64))

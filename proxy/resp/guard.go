@@ -105,6 +105,9 @@ type Memory interface {
 	// Fill waits until the client has sent something, and reads it to Bytes()[off:]; so
 	// who is idle needs no memory.
 	Fill(off int) (n int, err error)
+	// Wait is called before Next waits for anything but Fill: for the rest of a long argument,
+	// or for who reads one that is not kept. An error becomes Next's, which may be called again.
+	Wait() error
 	// Found returns where commands in the memory may be noted; nil if nowhere.
 	Found() *Found
 }
@@ -148,6 +151,7 @@ type given struct {
 func (m given) Size() int                 { return len(m.p) }
 func (m given) Bytes() []byte             { return m.p }
 func (m given) Fill(off int) (int, error) { return m.conn.Read(m.p[off:]) }
+func (m given) Wait() error               { return nil }
 func (m given) Found() *Found             { return nil }
 
 // leave ends a Next or a TakeLarge.
@@ -204,6 +208,11 @@ func (g *Guard) read(m Memory) (int, *Found, error) {
 			g.readErr = nil
 			return 0, nil, err
 		}
+		if g.waits(m) {
+			if err := m.Wait(); err != nil {
+				return 0, nil, err
+			}
+		}
 		if g.q.phase == inBodyStream {
 			g.pump()
 			continue
@@ -214,11 +223,22 @@ func (g *Guard) read(m Memory) (int, *Found, error) {
 	}
 }
 
+// More says whether Next would return without reading. It must not be called concurrently with
+// Next.
+func (g *Guard) More() bool {
+	return g.q.ready > 0 || len(g.backlog) > 0 || g.fault != nil || g.readErr != nil
+}
+
+// waits says whether m is not what is read into next.
+func (g *Guard) waits(m Memory) bool {
+	return g.q.phase == inBodyStream || g.q.phase == inBody && g.q.body >= int64(m.Size())
+}
+
 // fill reads from the connection once. It returns how many bytes of whole commands
 // it has put into m, and leaves the rest, and all errors, in g.
 func (g *Guard) fill(m Memory) (int, *Found) {
 	size := int64(m.Size())
-	if g.q.phase == inBody && g.q.body >= size {
+	if g.waits(m) {
 		g.fillBody()
 		return 0, nil
 	}

@@ -12,7 +12,13 @@ type Ring[T any] struct {
 	buf  []T // len(buf) is zero or a power of two
 	head int
 	n    int
+	busy int // what Busy was told
+	most int // elements since it was empty last
 }
+
+// Busy says that the ring is emptied and filled again all the time: then it keeps memory for
+// up to n elements, as long as it is needed.
+func (r *Ring[T]) Busy(n int) { r.busy = n }
 
 // Len returns how many elements are queued.
 func (r *Ring[T]) Len() int { return r.n }
@@ -24,6 +30,7 @@ func (r *Ring[T]) Push(v T) {
 	}
 	r.buf[(r.head+r.n)&(len(r.buf)-1)] = v
 	r.n++
+	r.most = max(r.most, r.n)
 }
 
 // At returns a pointer to the i-th element from the front. It is valid until the
@@ -69,12 +76,14 @@ func (r *Ring[T]) Truncate(n int) {
 }
 
 func (r *Ring[T]) shrink() {
-	if r.n == 0 {
-		r.head = 0
-		if len(r.buf) > keep {
-			r.buf = nil
-		}
+	if r.n > 0 {
+		return
 	}
+	r.head = 0
+	if len(r.buf) > keep && (len(r.buf) > r.busy || r.most <= len(r.buf)/4) {
+		r.buf = nil
+	}
+	r.most = 0
 }
 
 func (r *Ring[T]) grow() { r.resize(max(4, 2*len(r.buf))) }

@@ -60,6 +60,32 @@ func TestRingGivesMemoryBack(t *testing.T) {
 	}
 }
 
+// TestBusyRingKeepsWhatItNeeds: no memory is made anew for each burst of up to so many, and none is
+// kept for larger ones, or for those that were.
+func TestBusyRingKeepsWhatItNeeds(t *testing.T) {
+	var r Ring[[]byte]
+	burst := func(n int) {
+		for range n {
+			r.Push(nil)
+		}
+		for r.Len() > 0 {
+			r.Pop()
+		}
+	}
+	r.Busy(8 * keep)
+	if n := testing.AllocsPerRun(10, func() { burst(3 * keep) }); n > 0 {
+		t.Errorf("%v allocations for each burst of %d", n, 3*keep)
+	}
+	burst(1)
+	if r.buf != nil {
+		t.Errorf("a ring that needs room for one element keeps it for %d", len(r.buf))
+	}
+	burst(9 * keep)
+	if r.buf != nil {
+		t.Errorf("a ring that is busy with up to %d elements keeps room for %d", 8*keep, len(r.buf))
+	}
+}
+
 func TestTruncateGivesMemoryBack(t *testing.T) {
 	for _, n := range []int{0, 1, keep, 2 * keep} {
 		var r Ring[int]

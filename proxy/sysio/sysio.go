@@ -147,3 +147,10 @@ func (w *Writer) Write(p []byte) (int, error) {
 	k, err := w.nc.Write(p[n:])
 	return n + k, err
 }
+
+// Event is what a Poller tells of a socket: it has something to read, or, with Ended, nothing
+// more will come behind that.
+type Event struct {
+	Token uint64
+	Ended bool
+}

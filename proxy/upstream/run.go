@@ -67,12 +67,12 @@ func (c *Conn) matchRun(r *run, at int) {
 	if c.state != open && c.state != paused || c.bad || len(c.withheld) > 0 || !c.suspect.IsZero() {
 		return
 	}
-	for _, frame := range r.frames[at:] {
+	for range r.frames[at:] {
 		if c.inflight.Len() <= c.unsent {
 			return
 		}
 		e := c.inflight.At(0)
-		if e.left != 1 || isNull(frame) {
+		if e.left != 1 {
 			return
 		}
 		if _, ours := e.call.(Runner); !ours {
