@@ -13,7 +13,7 @@ var linkFaults = []fault{
 		lasts:  4 * time.Second,
 	},
 	{
-		name: "lossy links (3 %), SENTINEL FAILOVER", losses: unreplicated,
+		name: "lossy links (3 %), SENTINEL FAILOVER", losses: unreplicated, anyReplica: true,
 		inject: func(ctx context.Context, st *stage) error {
 			if err := lossy(st, 0.03); err != nil {
 				return err

@@ -43,6 +43,9 @@ type fault struct {
 	again bool
 	// drops says that clients' connections cannot survive it.
 	drops bool
+	// anyReplica says that Sentinel may promote a replica that has less than another one, so that
+	// what one of two has confirmed can be lost. It is played with both to confirm as well.
+	anyReplica bool
 }
 
 // plays gives how often the fault is played in a mode when so many rounds of every

@@ -41,7 +41,7 @@ type turn struct {
 func schedule(m mode, chosen *regexp.Regexp, rounds, seed int) []turn {
 	var plays []turn
 	for _, f := range faults() {
-		if chosen == nil && !f.short || chosen != nil && !chosen.MatchString(f.name) || !m.judged && !f.compared {
+		if chosen == nil && !f.short || chosen != nil && !chosen.MatchString(f.name) || !m.judged && !f.compared || m.only != nil && !m.only(f) {
 			continue
 		}
 		for round := range f.plays(m, rounds) {

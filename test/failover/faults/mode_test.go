@@ -29,6 +29,8 @@ type mode struct {
 	durable bool
 	// judged says that steadis' promises apply.
 	judged bool
+	// only says that nothing but the faults with it is played; nil: all are.
+	only func(fault) bool
 }
 
 // way leads load into a deployment. host is where the load seems to come from, as
@@ -63,6 +65,9 @@ func modes() []mode {
 			args: steadisArgs()},
 		{name: "steadis, durable 1", open: openSteadis, judged: true, durable: true,
 			args: append(steadisArgs(), "--durable-replicas", "1")},
+		// As many as may be promoted.
+		{name: "steadis, durable 2", open: openSteadis, judged: true, durable: true, only: func(f fault) bool { return f.anyReplica },
+			args: append(steadisArgs(), "--durable-replicas", "2")},
 		{name: "go-redis FailoverClient", open: openPlain},
 		{name: "HAProxy", open: openHAProxy},
 	}
