@@ -215,6 +215,7 @@ func (c *clientConn) callOut() {
 
 // advance is the client's turn: it reads what has come.
 func (c *clientConn) advance(ended bool) next {
+	c.in.reads = mostReads
 	for {
 		err := c.next()
 		switch {
