@@ -49,7 +49,7 @@ type seat struct {
 // turn is a client that has sent something.
 type turn struct {
 	client *clientConn
-	ended  bool // and will send nothing more
+	ended  bool // and will send nothing more, see sysio.Event
 	next   next
 }
 

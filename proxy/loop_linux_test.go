@@ -1,6 +1,7 @@
 package proxy_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"steadis/proxy"
 )
@@ -136,5 +139,31 @@ func TestNobodyKeepsALoop(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUrgentDataHidesNothing: a read stops short of what is behind an urgent byte, which is, as in
+// Redis, no part of what the client says.
+func TestUrgentDataHidesNothing(t *testing.T) {
+	front, _, _ := inFront(t, proxy.Options{}, realRedis(t))
+	k := newTalk(t, front)
+	k.want("PING", "+PONG\r\n")
+	raw, err := k.nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		failed := raw.Control(func(fd uintptr) { // in one segment
+			err = errors.Join(unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1),
+				unix.Send(int(fd), []byte("PING\r\n!"), unix.MSG_OOB))
+			_, wrote := unix.Write(int(fd), []byte("PING\r\n"))
+			err = errors.Join(err, wrote, unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 0))
+		})
+		if err := errors.Join(failed, err); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := k.take(14, 10*time.Second); string(got) != "+PONG\r\n+PONG\r\n" {
+			t.Fatalf("%q in answer to two PINGs", got)
+		}
 	}
 }

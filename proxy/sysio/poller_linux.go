@@ -55,10 +55,11 @@ func NewPoller() (*Poller, error) {
 
 // Add watches a socket, and tells at once if it has something to read already. After that
 // each news is told once (EPOLLET): who reads less than there was room for has read all that
-// there was, and will be told of more (epoll(7), questions 9 and 10).
+// there was, and will be told of more (epoll(7), questions 9 and 10). But a read stops short where
+// urgent data was, so that is told as well (EPOLLPRI).
 func (p *Poller) Add(socket syscall.RawConn, token uint64) error {
 	return p.control(unix.EPOLL_CTL_ADD, socket, &unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLRDHUP | edge, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32)),
+		Events: unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | edge, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32)),
 	})
 }
 
