@@ -34,6 +34,7 @@ type inlet struct {
 	// prompt says that nothing may wait: errNothing and errMustWait say what would have to.
 	prompt bool
 	full   bool // the last read may have left something
+	reads  int  // which the turn still has, with prompt
 
 	lent *inletMemory // nil while nothing is read
 	read func(fd uintptr) bool
@@ -57,6 +58,9 @@ const (
 	// maxInPlace is the longest command that is handled where it was read; a longer one
 	// gets memory of its own as it comes.
 	maxInPlace = 16 << 10
+	// mostReads is how often a client is read in one turn: what has come, and its end behind it, or
+	// urgent data in it. Bytes need not be a command, nor need they come to an end.
+	mostReads = 4
 )
 
 type inletMemory struct {
@@ -136,6 +140,12 @@ func (m *inlet) Fill(off int) (int, error) {
 }
 
 func (m *inlet) fillFromSocket() error {
+	if m.prompt {
+		if m.reads == 0 {
+			return errMustWait
+		}
+		m.reads--
+	}
 	err := m.raw.Read(m.read)
 	if m.putOff && err == nil {
 		m.putOff = false

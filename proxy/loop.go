@@ -49,7 +49,7 @@ type seat struct {
 // turn is a client that has sent something.
 type turn struct {
 	client *clientConn
-	ended  bool // and will send nothing more
+	ended  bool // and will send nothing more, see sysio.Event
 	next   next
 }
 
@@ -215,6 +215,7 @@ func (c *clientConn) callOut() {
 
 // advance is the client's turn: it reads what has come.
 func (c *clientConn) advance(ended bool) next {
+	c.in.reads = mostReads
 	for {
 		err := c.next()
 		switch {

@@ -1,12 +1,17 @@
 package proxy_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"steadis/proxy"
 )
@@ -96,4 +101,69 @@ func TestALoopServesItsNeighbours(t *testing.T) {
 		t.Errorf("SET of a long value: %q", got)
 	}
 	neighbour.want("STRLEN k", ":1000000\r\n")
+}
+
+// TestNobodyKeepsALoop: clients send without end what makes no command, faster than it is read.
+func TestNobodyKeepsALoop(t *testing.T) {
+	for _, tt := range []struct{ name, begin, more string }{
+		{"empty lines", "", "\r\n"},
+		{"no arguments", "", "*0\r\n"},
+		{"one long command", "*1000001\r\n$3\r\nDEL\r\n", "$1\r\nk\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			front, _, _ := inFront(t, proxy.Options{}, realRedis(t))
+			loops := runtime.GOMAXPROCS(0)
+			var neighbours []*talk
+			for range loops {
+				neighbours = append(neighbours, newTalk(t, front))
+			}
+			var flooding sync.WaitGroup
+			t.Cleanup(flooding.Wait) // behind the closing of them all
+			for range loops {
+				flood := newTalk(t, front)
+				flood.want("PING", "+PONG\r\n")
+				flooding.Go(func() {
+					piece := []byte(strings.Repeat(tt.more, (1<<20)/len(tt.more)))
+					_, err := io.WriteString(flood.nc, tt.begin)
+					for err == nil {
+						_, err = flood.nc.Write(piece)
+					}
+				})
+			}
+			for range 20 {
+				for _, k := range neighbours {
+					k.send("PING\r\n")
+					if got, _ := k.take(7, 10*time.Second); string(got) != "+PONG\r\n" {
+						t.Fatalf("the neighbour of one that floods got %q", got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestUrgentDataHidesNothing: a read stops short of what is behind an urgent byte, which is, as in
+// Redis, no part of what the client says.
+func TestUrgentDataHidesNothing(t *testing.T) {
+	front, _, _ := inFront(t, proxy.Options{}, realRedis(t))
+	k := newTalk(t, front)
+	k.want("PING", "+PONG\r\n")
+	raw, err := k.nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		failed := raw.Control(func(fd uintptr) { // in one segment
+			err = errors.Join(unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1),
+				unix.Send(int(fd), []byte("PING\r\n!"), unix.MSG_OOB))
+			_, wrote := unix.Write(int(fd), []byte("PING\r\n"))
+			err = errors.Join(err, wrote, unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 0))
+		})
+		if err := errors.Join(failed, err); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := k.take(14, 10*time.Second); string(got) != "+PONG\r\n+PONG\r\n" {
+			t.Fatalf("%q in answer to two PINGs", got)
+		}
+	}
 }

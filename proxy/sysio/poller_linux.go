@@ -3,6 +3,7 @@ package sysio
 import (
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -28,6 +29,7 @@ const (
 type Poller struct {
 	file   *os.File
 	raw    syscall.RawConn
+	closed atomic.Bool
 	events [maxEvents]unix.EpollEvent
 	round  [maxEvents]Event
 }
@@ -53,10 +55,11 @@ func NewPoller() (*Poller, error) {
 
 // Add watches a socket, and tells at once if it has something to read already. After that
 // each news is told once (EPOLLET): who reads less than there was room for has read all that
-// there was, and will be told of more (epoll(7), questions 9 and 10).
+// there was, and will be told of more (epoll(7), questions 9 and 10). But a read stops short where
+// urgent data was, so that is told as well (EPOLLPRI).
 func (p *Poller) Add(socket syscall.RawConn, token uint64) error {
 	return p.control(unix.EPOLL_CTL_ADD, socket, &unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLRDHUP | edge, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32)),
+		Events: unix.EPOLLIN | unix.EPOLLPRI | unix.EPOLLRDHUP | edge, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32)),
 	})
 }
 
@@ -78,10 +81,10 @@ func (p *Poller) control(what int, socket syscall.RawConn, e *unix.EpollEvent) e
 	return os.NewSyscallError("epoll_ctl", err)
 }
 
-// Run calls round with what has happened, until Close; what it returns then says so. round
+// Run calls round with what has happened, until Close; then it returns os.ErrClosed. round
 // must not wait for anything. The events are valid until it returns.
 func (p *Poller) Run(round func([]Event)) error {
-	return p.raw.Read(func(epoll uintptr) bool {
+	err := p.raw.Read(func(epoll uintptr) bool {
 		for looks := 1; ; looks++ {
 			n := p.look(epoll)
 			if n > 0 {
@@ -96,6 +99,10 @@ func (p *Poller) Run(round func([]Event)) error {
 			runtime.Gosched()
 		}
 	})
+	if p.closed.Load() {
+		return os.ErrClosed // what err is then has no name
+	}
+	return err
 }
 
 // look takes what has happened, without waiting.
@@ -117,4 +124,7 @@ func (p *Poller) look(epoll uintptr) int {
 }
 
 // Close ends Run, once round has returned.
-func (p *Poller) Close() error { return p.file.Close() }
+func (p *Poller) Close() error {
+	p.closed.Store(true)
+	return p.file.Close()
+}

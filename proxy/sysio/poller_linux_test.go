@@ -17,11 +17,17 @@ func polled(t *testing.T) (*Poller, <-chan []Event) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rounds, ended := make(chan []Event, 100), make(chan error, 1)
+	rounds, ended, over := make(chan []Event, 100), make(chan error, 1), make(chan struct{})
 	go func() {
-		ended <- p.Run(func(events []Event) { rounds <- slices.Clone(events) })
+		ended <- p.Run(func(events []Event) {
+			select {
+			case rounds <- slices.Clone(events):
+			case <-over: // the ends of all sockets, which nobody wants to hear of
+			}
+		})
 	}()
 	t.Cleanup(func() {
+		close(over)
 		p.Close()
 		if err := <-ended; !errors.Is(err, os.ErrClosed) {
 			t.Errorf("Run returned %v behind Close", err)

@@ -149,7 +149,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 // Event is what a Poller tells of a socket: it has something to read, or, with Ended, nothing
-// more will come behind that.
+// more will come behind that, or there is urgent data in it: then it is to be read until nothing is left.
 type Event struct {
 	Token uint64
 	Ended bool
