@@ -8,6 +8,7 @@ import (
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/proxy/roster"
+	"steadis/proxy/upstream"
 )
 
 // killClients does CLIENT KILL. No session's lock may be held.
@@ -29,7 +30,7 @@ func (s *Session) killClients(r *request) []byte {
 		return []byte(fault)
 	}
 	closed, self := 0, false
-	var private [][]byte
+	var private []*upstream.Conn
 	for _, c := range all {
 		if !request.Match(&c.Client, s.id) {
 			continue
@@ -37,8 +38,8 @@ func (s *Session) killClients(r *request) []byte {
 		closed++
 		if c.session == s {
 			self = true
-		} else if id := c.session.sever(); id != 0 {
-			private = append(private, resp.AppendCommand(nil, "CLIENT", "KILL", "ID", strconv.FormatInt(id, 10)))
+		} else if conn := c.session.sever(); conn != nil {
+			private = append(private, conn)
 		}
 	}
 	s.forgotten(private)
@@ -50,33 +51,36 @@ func (s *Session) killClients(r *request) []byte {
 	return request.AppendReply(nil, closed)
 }
 
-// forgotten returns once Redis has forgotten the private connections of killed clients, which
-// kills name: they are closed, but Redis, for which there is no order between two connections,
-// might see that only after what the killer sends next. It would serve a BLPOP of the killed
-// client by the killer's own RPUSH, and PUBSUB NUMSUB would count who is gone. They go out
-// behind the killer's CLIENT KILL, which its user was allowed.
-func (s *Session) forgotten(kills [][]byte) {
-	if len(kills) == 0 {
-		return
-	}
+// forgotten returns once Redis has forgotten the private connections of killed clients: they are
+// closed, but Redis, for which there is no order between two connections, might see that only
+// after what the killer sends next. It would serve a BLPOP of the killed
+// client by the killer's own RPUSH, and PUBSUB NUMSUB would count who is gone. CLIENT KILL of them
+// goes out behind the killer's own, which its user was allowed.
+func (s *Session) forgotten(private []*upstream.Conn) {
 	s.mu.Lock()
 	conn := s.conn
 	s.mu.Unlock()
-	if conn != nil {
+	if conn == nil {
+		return
+	}
+	var kills [][]byte
+	for _, c := range private {
+		if id := c.ClientID(); id != 0 && c.Generation() == conn.Generation() { // else it was another node's
+			kills = append(kills, resp.AppendCommand(nil, "CLIENT", "KILL", "ID", strconv.FormatInt(id, 10)))
+		}
+	}
+	if len(kills) > 0 {
 		_ = conn.Ask(context.Background(), kills...) // it ends with the connection at the latest; then nobody is blocked there
 	}
 }
 
-// sever is cut, for CLIENT KILL. It returns CLIENT ID of the session's private connection,
-// 0 if it had none.
-func (s *Session) sever() (id int64) {
+// sever is cut, for CLIENT KILL. It returns the session's private connection, nil if it had none.
+func (s *Session) sever() *upstream.Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if conn := s.privateConn(); conn != nil {
-		id = conn.ClientID()
-	}
+	conn := s.privateConn()
 	s.abort()
-	return id
+	return conn
 }
 
 // cut ends a session whose client cannot be written to any more.

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,9 @@ const (
 	// fewEvents is how few sockets are served without a look whether there are more meanwhile,
 	// mostLooks how often that look is taken.
 	fewEvents, mostLooks = 2, 4
+	// breath is for how long nothing is looked for if there is always more. Go's poller, which has
+	// the thread then, looks for everybody, and ends it early.
+	breath = 50 * time.Microsecond
 )
 
 // Poller tells which of many sockets have something to read. It is an epoll instance of its
@@ -96,7 +100,11 @@ func (p *Poller) Run(round func([]Event)) error {
 			if n < fewEvents || looks >= mostLooks && n < maxEvents {
 				return false
 			}
-			runtime.Gosched()
+			if looks < mostLooks {
+				runtime.Gosched()
+			} else {
+				time.Sleep(breath) // Gosched would not have replies noticed: it lets run who can, and looks for nobody
+			}
 		}
 	})
 	if p.closed.Load() {
