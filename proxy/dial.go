@@ -40,10 +40,10 @@ type dialled struct {
 	err  error
 }
 
-// hedged makes a dialFunc that begins another dial for each dialAgain that passes
+// Hedged makes a dialer that begins another dial for each dialAgain that passes
 // without an answer. The first answer counts, be it a connection or a refusal; the other
 // dials are called off, and have ended when it returns.
-func hedged(dial dialFunc) dialFunc {
+func Hedged(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, callOff := context.WithCancel(ctx)
 		answers := make(chan dialled)

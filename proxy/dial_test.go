@@ -46,7 +46,7 @@ func TestHedgedDial(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
 			var closed atomic.Int32
-			dial := hedged(func(ctx context.Context, _, _ string) (net.Conn, error) {
+			dial := Hedged(func(ctx context.Context, _, _ string) (net.Conn, error) {
 				if time.Since(began) < tt.heals {
 					<-ctx.Done()
 					return nil, ctx.Err()

@@ -120,7 +120,7 @@ func (o Options) orDefaults() Options {
 		o.Log = zap.NewNop()
 	}
 	if o.Dial == nil {
-		o.Dial = hedged(dialTCP)
+		o.Dial = Hedged(dialTCP)
 	}
 	if o.Secure != nil {
 		o.Dial = secured(o.Dial, o.Secure)

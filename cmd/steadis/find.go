@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -95,8 +94,8 @@ func watcherOptions(c *config.Config, tls *legs, log *zap.Logger, registry prome
 		PollHolding:  c.SentinelPollHolding,
 		AddressMap:   c.AddressMap,
 		Fence:        c.Fence,
-		Dial:         tls.sentinel.Dialer((&net.Dialer{}).DialContext),
-		DialNode:     tls.upstream.Dialer((&net.Dialer{}).DialContext),
+		Dial:         tls.sentinel.Dialer(dialNodes),
+		DialNode:     tls.upstream.Dialer(dialNodes),
 
 		HoldWithoutMajority: c.WithoutMajority == config.MinorityHold,
 		Log:                 log.Named("sentinel"),

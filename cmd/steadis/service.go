@@ -155,3 +155,7 @@ func newReaders(c *config.Config, tls *legs, log *zap.Logger, registry prometheu
 	})
 	return &readers{r, watcher}, err
 }
+
+// dialNodes dials Redis nodes and Sentinels: like the data path it finds one soon whose network has
+// just healed.
+var dialNodes = proxy.Hedged((&net.Dialer{}).DialContext)

@@ -316,6 +316,51 @@ func exchange(t *testing.T, k *Keeper, addr string) error {
 	return err
 }
 
+// TestWriteSaysWhatThePeerSaid: the server refuses the client behind the handshake and resets the
+// connection, before anybody has read why.
+func TestWriteSaysWhatThePeerSaid(t *testing.T) {
+	ca := authority(t, "ca")
+	p := issue(t, ca, "server", certificate.Request{})
+	pair, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	refused := make(chan error, 1)
+	go func() {
+		nc, err := ln.Accept()
+		if err == nil {
+			err = tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAnyClientCert}).Handshake()
+			_ = nc.(*net.TCPConn).SetLinger(0)
+			nc.Close()
+		}
+		refused <- err
+	}()
+	leg := config.DialTLS{Enabled: true, CAFile: ca.File, MinVersion: config.TLS13}
+	k, err := New("upstream", zap.NewNop(), Source{Files: leg.Files(), Read: func() (*tls.Config, error) { return leg.Read("upstream_tls") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := k.Dialer((&net.Dialer{}).DialContext)(t.Context(), "tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if <-refused == nil {
+		t.Fatal("the server took a client without a certificate")
+	}
+	for err == nil {
+		_, err = nc.Write([]byte("*"))
+	}
+	if !strings.Contains(err.Error(), "certificate required") {
+		t.Errorf("Write: %v, want the server's reason", err)
+	}
+}
+
 // TestDialerTakesTheNewest: connections from now on show the certificate that is in the
 // files now.
 func TestDialerTakesTheNewest(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // Dial opens a connection as net.Dialer.DialContext does.
@@ -69,7 +71,7 @@ func advice(err error) string {
 	return ""
 }
 
-// conn is a connection whose Close never waits: crypto/tls' own waits for up to 5 s until
+// conn is a connection whose Write says what the peer has said, and whose Close never waits: crypto/tls' own waits for up to 5 s until
 // a peer that has stopped reading takes a last word, and those who close connections to
 // a frozen master have no time for that.
 type conn struct {
@@ -79,3 +81,21 @@ type conn struct {
 
 // Close ends the connection without a last word.
 func (c *conn) Close() error { return c.below.Close() }
+
+// Write writes. If the peer has hung up, the error is its reason, should it have given one: in TLS
+// 1.3 a server refuses a client's certificate, or the lack of one, when the client takes
+// the handshake for done (RFC 8446 section 4.4.2.4), and what it writes then is reset.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		_ = c.SetReadDeadline(time.Now().Add(lastWord)) // an error: it is closed, and so says Read
+		var said *net.OpError
+		if _, alert := c.Read(make([]byte, 1)); errors.As(alert, &said) && said.Op == "remote error" {
+			return n, alert
+		}
+	}
+	return n, err
+}
+
+// lastWord is how long what has come already may take to be read.
+const lastWord = 100 * time.Millisecond
