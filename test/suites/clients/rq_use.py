@@ -167,7 +167,8 @@ def shut_a_worker_down():
 def suspend_and_resume():
     q = Queue("q", connection=connection)
     with worker():
-        eventually(lambda: Worker.count(connection=connection) == 1)
+        # One that has only registered may find itself suspended before it waits for a job.
+        eventually(lambda: [w.get_state() for w in Worker.all(connection=connection)] == ["idle"])
         suspend(connection)
         first = q.enqueue(operator.add, 1, 1)  # the worker waits for it already
         eventually(lambda: first.get_status(refresh=True) == "finished")
