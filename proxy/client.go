@@ -49,8 +49,11 @@ func (c *clientConn) Read(p []byte) (int, error) {
 // to read, or the loop can go on.
 func (c *clientConn) serve() {
 	c.in.prompt = false
-	for {
-		c.await()
+	for crowded := true; ; {
+		if crowded {
+			c.session.awaitRoom()
+		}
+		c.session.server.awaitMemory()
 		if err := c.next(); err != nil {
 			if c.goesOn(err) {
 				continue
@@ -58,16 +61,10 @@ func (c *clientConn) serve() {
 			c.Close()
 			return
 		}
-		if crowded := c.take(); !crowded && c.toLoop() {
+		if crowded = c.take(); !crowded && c.toLoop() {
 			return
 		}
 	}
-}
-
-// await waits while the client is not to be read.
-func (c *clientConn) await() {
-	c.session.awaitRoom()
-	c.session.server.awaitMemory()
 }
 
 // next reads a batch of whole commands.
