@@ -26,9 +26,10 @@ func (c lateEnd) Close() error {
 // TestAKilledClientIsForgottenBeforeTheReply: what follows CLIENT KILL finds nothing of the
 // killed client in Redis, as little as without steadis.
 func TestAKilledClientIsForgottenBeforeTheReply(t *testing.T) {
-	for _, tt := range []struct{ name, state, then, want string }{
-		{"blocked", "BLPOP q 0", "RPUSH q x|LLEN q", ":1\r\n"},
-		{"subscribed", "CLIENT TRACKING ON|SUBSCRIBE ch", "PUBSUB NUMSUB ch", "*2\r\n$2\r\nch\r\n:0\r\n"}, // tracking: on a connection of its own
+	for _, tt := range []struct{ name, state, look, shows, then, want string }{
+		{"blocked", "BLPOP q 0", "INFO clients", "blocked_clients:1\r\n", "RPUSH q x|LLEN q", ":1\r\n"},
+		{"subscribed", "CLIENT TRACKING ON|SUBSCRIBE ch", "PUBSUB NUMSUB ch", ":1\r\n", // tracking: on a connection of its own
+			"PUBSUB NUMSUB ch", "*2\r\n$2\r\nch\r\n:0\r\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			redis := realRedis(t)
@@ -47,18 +48,10 @@ func TestAKilledClientIsForgottenBeforeTheReply(t *testing.T) {
 			if _, err := strconv.Atoi(id); err != nil {
 				t.Fatalf("CLIENT ID: %q", id)
 			}
-			if strings.Contains(tt.state, "TRACKING") {
-				victim.want("HELLO 3", "%")
-			}
+			victim.want("HELLO 3", "%")
 			victim.send(wire(strings.Split(tt.state, "|")...))
-			if tt.name == "blocked" {
-				for !strings.Contains(direct.ask("INFO clients"), "blocked_clients:1\r\n") {
-					time.Sleep(time.Millisecond)
-				}
-			} else {
-				for direct.ask("PUBSUB NUMSUB ch") == tt.want {
-					time.Sleep(time.Millisecond)
-				}
+			for !strings.Contains(direct.ask(tt.look), tt.shows) {
+				time.Sleep(time.Millisecond)
 			}
 			killer.want("CLIENT KILL ID "+id, ":1\r\n")
 			then := strings.Split(tt.then, "|")

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"bufio"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -307,12 +306,7 @@ func TestReadsBehindARefusedScript(t *testing.T) {
 		w.holding()
 		w.a.ReleaseReplies()
 		c.silent()
-		nc, err := w.net.Dial(t.Context(), "tcp", w.b.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-		direct := &client{t: t, nc: nc, br: bufio.NewReader(nc)}
+		direct := w.dial(w.b.Addr())
 		direct.send("SET k new")
 		direct.want("OK")
 		ran.Store(true)

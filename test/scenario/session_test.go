@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"bufio"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,12 +208,7 @@ func TestExecThatDidNotRun(t *testing.T) {
 		c := w.connect()
 		c.send("WATCH k", "MULTI", "SET k 1")
 		c.want("OK", "OK", "QUEUED")
-		nc, err := w.net.Dial(t.Context(), "tcp", w.a.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-		direct := &client{t: t, nc: nc, br: bufio.NewReader(nc)}
+		direct := w.dial(w.a.Addr())
 		direct.send("SET k 2")
 		direct.want("OK")
 		f(c)

@@ -59,6 +59,26 @@ func keeper(t *testing.T, s Source) (*Keeper, *observer.ObservedLogs) {
 	return k, logs
 }
 
+// loaded is the pair as crypto/tls has it.
+func loaded(t *testing.T, pair certificate.Pair) tls.Certificate {
+	t.Helper()
+	c, err := tls.LoadX509KeyPair(pair.CertFile, pair.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// dialKeeper keeps what a leg to servers is dialled with.
+func dialKeeper(t *testing.T, leg config.DialTLS) *Keeper {
+	t.Helper()
+	k, err := New("upstream", zap.NewNop(), Source{Files: leg.Files(), Read: func() (*tls.Config, error) { return leg.Read("upstream_tls") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
 func serial(k *Keeper) *big.Int { return k.Config().Certificates[0].Leaf.SerialNumber }
 
 func write(t *testing.T, file string, data []byte) {
@@ -250,11 +270,8 @@ func TestDialer(t *testing.T) {
 	own := issue(t, ca, "steadis", certificate.Request{})
 	server := func(a *certificate.Authority, r certificate.Request, change func(*tls.Config)) *tls.Config {
 		p := issue(t, a, "server", r)
-		loaded, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := &tls.Config{Certificates: []tls.Certificate{loaded}}
+		pair := loaded(t, p)
+		c := &tls.Config{Certificates: []tls.Certificate{pair}}
 		if change != nil {
 			change(c)
 		}
@@ -284,11 +301,8 @@ func TestDialer(t *testing.T) {
 		{"no TLS", leg, nil, "is this the tls-port?"},
 	}
 	for _, tt := range tests {
-		k, err := New("upstream", zap.NewNop(), Source{Files: tt.leg.Files(), Read: func() (*tls.Config, error) { return tt.leg.Read("upstream_tls") }})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = exchange(t, k, serve(t, tt.server))
+		k := dialKeeper(t, tt.leg)
+		err := exchange(t, k, serve(t, tt.server))
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
@@ -321,10 +335,7 @@ func exchange(t *testing.T, k *Keeper, addr string) error {
 func TestWriteSaysWhatThePeerSaid(t *testing.T) {
 	ca := authority(t, "ca")
 	p := issue(t, ca, "server", certificate.Request{})
-	pair, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := loaded(t, p)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -341,10 +352,7 @@ func TestWriteSaysWhatThePeerSaid(t *testing.T) {
 		refused <- err
 	}()
 	leg := config.DialTLS{Enabled: true, CAFile: ca.File, MinVersion: config.TLS13}
-	k, err := New("upstream", zap.NewNop(), Source{Files: leg.Files(), Read: func() (*tls.Config, error) { return leg.Read("upstream_tls") }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := dialKeeper(t, leg)
 	nc, err := k.Dialer((&net.Dialer{}).DialContext)(t.Context(), "tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -367,18 +375,12 @@ func TestDialerTakesTheNewest(t *testing.T) {
 	ca := authority(t, "ca")
 	own := issue(t, ca, "steadis", certificate.Request{})
 	leg := config.DialTLS{Enabled: true, CAFile: ca.File, CertFile: own.CertFile, KeyFile: own.KeyFile, MinVersion: config.TLS12}
-	k, err := New("upstream", zap.NewNop(), Source{Files: leg.Files(), Read: func() (*tls.Config, error) { return leg.Read("upstream_tls") }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := dialKeeper(t, leg)
 	seen := make(chan *big.Int, 1)
 	p := issue(t, ca, "server", certificate.Request{})
-	loaded, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := loaded(t, p)
 	addr := serve(t, &tls.Config{
-		Certificates: []tls.Certificate{loaded}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(),
+		Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool(),
 		VerifyConnection: func(s tls.ConnectionState) error { seen <- s.PeerCertificates[0].SerialNumber; return nil },
 	})
 	for range 2 {
@@ -397,18 +399,12 @@ func TestDialerTakesTheNewest(t *testing.T) {
 func TestCloseDoesNotWait(t *testing.T) {
 	ca := authority(t, "ca")
 	p := issue(t, ca, "server", certificate.Request{})
-	loaded, err := tls.LoadX509KeyPair(p.CertFile, p.KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := loaded(t, p)
 	leg := config.DialTLS{Enabled: true, CAFile: ca.File, MinVersion: config.TLS12}
-	k, err := New("upstream", zap.NewNop(), Source{Files: leg.Files(), Read: func() (*tls.Config, error) { return leg.Read("upstream_tls") }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	k := dialKeeper(t, leg)
 	near, far := net.Pipe()
 	shaken := make(chan error, 1)
-	server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{loaded}, SessionTicketsDisabled: true})
+	server := tls.Server(far, &tls.Config{Certificates: []tls.Certificate{pair}, SessionTicketsDisabled: true})
 	go func() { shaken <- server.Handshake() }()
 	nc, err := k.Secure(t.Context(), near, "127.0.0.1:6379")
 	if err := errors.Join(err, <-shaken); err != nil {

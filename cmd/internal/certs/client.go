@@ -71,9 +71,9 @@ func advice(err error) string {
 	return ""
 }
 
-// conn is a connection whose Write says what the peer has said, and whose Close never waits: crypto/tls' own waits for up to 5 s until
-// a peer that has stopped reading takes a last word, and those who close connections to
-// a frozen master have no time for that.
+// conn is a connection whose Write says what the peer has said, and whose Close never waits:
+// crypto/tls' own waits for up to 5 s until a peer that has stopped reading takes a last word, and
+// those who close connections to a frozen master have no time for that.
 type conn struct {
 	*tls.Conn
 	below net.Conn
