@@ -2,8 +2,8 @@
 //
 // Go's own way tells the scheduler of every system call, in case that it takes long: its
 // monitor thread is woken (runtime.entersyscall), which with few clients costs more than the
-// call. A socket that does not block cannot take long, so on Linux calls for few bytes are made
-// without a word. Waiting for a socket stays Go's poller's.
+// call. A socket that does not block cannot take long, so on Linux calls for up to a megabyte are
+// made without a word. Waiting for a socket stays Go's poller's.
 package sysio
 
 import (
