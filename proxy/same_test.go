@@ -68,6 +68,7 @@ func TestSameBytesAsRedis(t *testing.T) {
 		{"binary", []string{"*3\r\n$3\r\nSET\r\n$2\r\n\x00\xff\r\n$4\r\n\r\n\r\n\r\n*2\r\n$3\r\nGET\r\n$2\r\n\x00\xff\r\n"}},
 		{"half frame and fault", []string{w("SET k 1") + "*3\r\n$x\r\n"}},
 		{"fault in multi", []string{w("MULTI", "SET k 1") + "*3\r\n$x\r\n"}},
+		{"monitor twice", []string{w("MONITOR", "MONITOR", "RESET", "GET k")}},
 		{"replica commands", []string{w("ROLE", "OBJECT HELP", "CONFIG GET maxmemory", "DBSIZE", "TYPE k")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,7 +79,7 @@ func TestSameBytesAsRedis(t *testing.T) {
 			for _, front := range fronts {
 				flushed(t, plain, behind)
 				a, b := newTalk(t, plain), newTalk(t, front)
-				for _, odd := range []string{"inline", "empty frames", "one byte", "POST", "Host", "half frame and fault", "fault in multi", "quit", "subscribe and quit"} {
+				for _, odd := range []string{"inline", "empty frames", "one byte", "POST", "Host", "half frame and fault", "fault in multi", "quit", "subscribe and quit", "monitor twice"} {
 					a.odd = a.odd || tt.name == odd
 					b.odd = a.odd
 				}
