@@ -1,0 +1,51 @@
+package proxy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"steadis/proxy"
+)
+
+// TestARefusedSubscribeTakesNoLaterOneBack: of two in one pipeline the first is refused by the
+// ACL, the second, for one of the same channels, is not.
+func TestARefusedSubscribeTakesNoLaterOneBack(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	direct := newTalk(t, redis)
+	direct.ask("ACL SETUSER u on >p ~* +@all resetchannels &a")
+	k, other := newTalk(t, front), newTalk(t, front)
+	k.want("AUTH u p", "+OK")
+	k.send(wire("SUBSCRIBE a b", "SUBSCRIBE a", "PING"))
+	if got := k.ask(); !strings.HasSuffix(got, ":1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n") {
+		t.Errorf("SUBSCRIBE a b, SUBSCRIBE a, PING: %q", got)
+	}
+	k.ask("GET k") // would give the connection to who comes next, if the mode were over
+	other.want("AUTH u p", "+OK")
+	other.send(wire("BLPOP q 1"))
+	direct.ask("PUBLISH a hello")
+	if got, _ := k.take(1<<20, 500*time.Millisecond); !strings.Contains(string(got), "hello") {
+		t.Errorf("the subscriber got %q, want the message", got)
+	}
+	if got, _ := other.take(5, 3*time.Second); string(got) != "*-1\r\n" {
+		t.Errorf("another client's BLPOP got %q", got)
+	}
+	k.want("UNSUBSCRIBE", "*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n")
+}
+
+// TestARefusedSubscribeInFrontOfUnsubscribe: what is unsubscribed by no name is what is subscribed.
+func TestARefusedSubscribeInFrontOfUnsubscribe(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	newTalk(t, redis).ask("ACL SETUSER u on >p ~* +@all resetchannels &a")
+	var got [2]string
+	for i, addr := range []string{redis, front} {
+		k := newTalk(t, addr)
+		k.want("AUTH u p", "+OK")
+		got[i] = k.ask("SUBSCRIBE a", "SUBSCRIBE b", "UNSUBSCRIBE", "GET k")
+	}
+	if got[0] != got[1] {
+		t.Errorf("direct %q, steadis %q", got[0], got[1])
+	}
+}
