@@ -49,3 +49,27 @@ func TestARefusedSubscribeInFrontOfUnsubscribe(t *testing.T) {
 		t.Errorf("direct %q, steadis %q", got[0], got[1])
 	}
 }
+
+// TestUnblockInsideMulti: CLIENT UNBLOCK in EXEC is about steadis' clients, and nobody else's
+// connection in Redis that happens to have the same number.
+func TestUnblockInsideMulti(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	direct := newTalk(t, redis)
+	blocked, k := newTalk(t, front), newTalk(t, front)
+	id := strings.Trim(blocked.ask("CLIENT ID"), ":\r\n")
+	bystander := newTalk(t, redis)
+	for ; strings.Trim(bystander.ask("CLIENT ID"), ":\r\n") < id; bystander = newTalk(t, redis) {
+	}
+	blocked.send(wire("BLPOP q 0"))
+	for !strings.Contains(direct.ask("INFO clients"), "blocked_clients:1\r\n") {
+		time.Sleep(time.Millisecond)
+	}
+	if got, want := k.ask("MULTI", "CLIENT UNBLOCK "+id+" ERROR", "CLIENT UNBLOCK "+id, "CLIENT UNBLOCK x", "GET k", "EXEC"),
+		"+OK\r\n"+strings.Repeat("+QUEUED\r\n", 4)+"*4\r\n:1\r\n:0\r\n-ERR value is not an integer or out of range\r\n$-1\r\n"; got != want {
+		t.Errorf("EXEC: got %q, want %q", got, want)
+	}
+	if got := blocked.ask("GET k"); got != "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n$-1\r\n" {
+		t.Errorf("the blocked client got %q", got)
+	}
+}

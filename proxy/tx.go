@@ -5,6 +5,7 @@ import (
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
+	"steadis/proxy/roster"
 	"steadis/proxy/upstream"
 )
 
@@ -50,6 +51,11 @@ func standIn(r *request) []byte {
 		if raw, fault := r.s.killNobody(r.args); fault == "" {
 			return raw
 		}
+	case r.info.Verb == command.ClientUnblock:
+		if _, _, fault := roster.ParseUnblock(r.args); fault != "" {
+			return r.raw
+		}
+		return resp.AppendCommandBytes(nil, withTarget(r.args, nobody)...)
 	case asksRedis(r.info), looksAbroad(r.info):
 		return r.raw
 	}
