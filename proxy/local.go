@@ -138,7 +138,7 @@ func (s *Session) quit(r *request) bool {
 // (Redis 7.0 networking.c clearClientConnectionState). Nothing is in flight.
 func (s *Session) reset() {
 	s.endSub()
-	s.tx, s.track, s.monitoring, s.untouched = nil, nil, false, false
+	s.tx, s.track, s.monitoring, s.untouched, s.off = nil, nil, false, false, false
 	s.name = ""
 	lent := s.pin != nil && s.pin.lent > 0
 	s.moveTo(s.server.identity(), nil)

@@ -71,6 +71,7 @@ type Session struct {
 	untouched  bool // CLIENT NO-TOUCH ON
 	mute       muting
 	multiSent  bool // of the commands that have come: a MULTI is open
+	off        bool // CLIENT REPLY OFF is in force, at the turn that it is
 	face       face
 	name       string
 	account    string // with Options.Users: who the client has authenticated as; "" is the default user

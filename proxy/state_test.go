@@ -73,3 +73,17 @@ func TestUnblockInsideMulti(t *testing.T) {
 		t.Errorf("the blocked client got %q", got)
 	}
 }
+
+// TestReplyOffThatIsRefused: who has to authenticate first is told so, and hears on.
+func TestReplyOffThatIsRefused(t *testing.T) {
+	redis := realRedis(t, "--requirepass", "pw")
+	front, _, _ := inFront(t, proxy.Options{Upstream: proxy.UpstreamOptions{Password: "pw"}}, redis)
+	newTalk(t, front).want("AUTH pw", "+OK\r\n")
+	var got [2]string
+	for i, addr := range []string{redis, front} {
+		got[i] = newTalk(t, addr).ask("CLIENT REPLY OFF", "GET k", "MULTI", "AUTH pw", "CLIENT REPLY SKIP", "GET k", "GET k")
+	}
+	if got[0] != got[1] {
+		t.Errorf("direct %q, steadis %q", got[0], got[1])
+	}
+}
