@@ -70,6 +70,7 @@ func TestSameBytesAsRedis(t *testing.T) {
 		{"fault in multi", []string{w("MULTI", "SET k 1") + "*3\r\n$x\r\n"}},
 		{"subscribe and reply off", []string{w("SUBSCRIBE a", "UNSUBSCRIBE b", "CLIENT REPLY OFF", "PING"), w("UNSUBSCRIBE", "CLIENT REPLY OFF", "GET k", "CLIENT REPLY ON", "GET k")}},
 		{"subscribe and multi and reply off", []string{w("SUBSCRIBE a", "MULTI", "UNSUBSCRIBE a", "CLIENT REPLY SKIP", "GET k", "GET k")}},
+		{"reply off and subscribe", []string{w("CLIENT REPLY OFF", "SUBSCRIBE a b", "UNSUBSCRIBE a", "PING", "UNSUBSCRIBE", "CLIENT REPLY ON"), w("CLIENT REPLY SKIP", "SUBSCRIBE c", "PING", "UNSUBSCRIBE c", "CLIENT REPLY SKIP", "UNSUBSCRIBE d", "GET k")}},
 		{"reply skip and more", []string{w("CLIENT REPLY SKIP", "CLIENT REPLY SKIP", "GET k", "GET k", "CLIENT REPLY OFF", "CLIENT REPLY SKIP", "GET k", "RESET", "CLIENT REPLY SKIP", "SELECT 1", "GET k")}},
 		{"monitor twice", []string{w("MONITOR", "MONITOR", "RESET", "GET k")}},
 		{"replica commands", []string{w("ROLE", "OBJECT HELP", "CONFIG GET maxmemory", "DBSIZE", "TYPE k")}},

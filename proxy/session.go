@@ -180,9 +180,16 @@ func (s *Session) pop() {
 
 // say writes a reply to r, unless the client wants none.
 func (s *Session) say(r *request, reply []byte) {
-	if !r.mute || r.role == roleSubscribe && len(reply) > 0 && reply[0] != '-' {
+	if !r.mute || confirms(r, reply) {
 		s.write(reply)
 	}
+}
+
+// confirms says whether a reply is an (un)subscribing command's: it comes as what nobody has asked
+// for does, which CLIENT REPLY does not keep back (Redis 7.0 pubsub.c, CLIENT_PUSHING).
+func confirms(r *request, reply []byte) bool {
+	_, _, ok := subscribing(r.info)
+	return ok && r.role != roleQueued && len(reply) > 0 && reply[0] != '-'
 }
 
 // write queues reply bytes for the client.
