@@ -87,3 +87,25 @@ func TestReplyOffThatIsRefused(t *testing.T) {
 		t.Errorf("direct %q, steadis %q", got[0], got[1])
 	}
 }
+
+// TestExecTellsTheClientsOwnNumbers: HELLO's id and a redirection's, also beside a SUBSCRIBE.
+func TestExecTellsTheClientsOwnNumbers(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	newTalk(t, redis) // numbers differ
+	k, target := newTalk(t, front), newTalk(t, front)
+	id := target.ask("CLIENT ID")
+	k.want("CLIENT TRACKING ON REDIRECT "+strings.Trim(id, ":\r\n"), "+OK")
+	if got := k.ask("MULTI", "CLIENT TRACKINGINFO", "EXEC"); !strings.Contains(got, "redirect\r\n"+id) {
+		t.Errorf("CLIENT TRACKINGINFO in EXEC: got %q, want REDIRECT %q", got, id)
+	}
+	k.want("CLIENT TRACKING OFF", "+OK")
+	id = k.ask("CLIENT ID")
+	got := k.ask("MULTI", "HELLO 3", "SUBSCRIBE a b", "INFO clients", "EXEC")
+	if !strings.Contains(got, "$2\r\nid\r\n"+id) {
+		t.Errorf("HELLO in EXEC: got %q, want id %q", got, id)
+	}
+	if !strings.Contains(got, "connected_clients:2\r\n") {
+		t.Errorf("INFO in EXEC: %q, want steadis' own count of clients", got)
+	}
+}
