@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"steadis/proxy"
+	"steadis/sentinel/topology"
 )
 
 // TestARefusedSubscribeTakesNoLaterOneBack: of two in one pipeline the first is refused by the
@@ -107,5 +108,22 @@ func TestExecTellsTheClientsOwnNumbers(t *testing.T) {
 	}
 	if !strings.Contains(got, "connected_clients:2\r\n") {
 		t.Errorf("INFO in EXEC: %q, want steadis' own count of clients", got)
+	}
+}
+
+// TestTrackingOnANewMasterIsAsItWasLast: it was changed, and changed back.
+func TestTrackingOnANewMasterIsAsItWasLast(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	k := newTalk(t, front)
+	k.want("HELLO 3", "%")
+	for _, mode := range []string{"NOLOOP", "", "NOLOOP"} {
+		k.want("CLIENT TRACKING ON "+mode, "+OK")
+	}
+	want := k.ask("CLIENT TRACKINGINFO")
+	publish(topology.Serving, b)
+	k.ask("GET k")
+	if got := k.ask("CLIENT TRACKINGINFO"); got != want {
+		t.Errorf("on the new master: %q, want %q", got, want)
 	}
 }
