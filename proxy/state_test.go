@@ -127,3 +127,24 @@ func TestTrackingOnANewMasterIsAsItWasLast(t *testing.T) {
 		t.Errorf("on the new master: %q, want %q", got, want)
 	}
 }
+
+// TestBlockedAtAMasterThatBecomesAReplica: nobody has said so yet, and there are private
+// connections to it that lie idle. What it refuses waits for the next master.
+func TestBlockedAtAMasterThatBecomesAReplica(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	blocked, direct := newTalk(t, front), newTalk(t, a)
+	blocked.send(wire("BLPOP q 0"))
+	for !strings.Contains(direct.ask("INFO clients"), "blocked_clients:1\r\n") {
+		time.Sleep(time.Millisecond)
+	}
+	direct.want("REPLICAOF "+strings.Replace(b, ":", " ", 1), "+OK\r\n")
+	if got, _ := blocked.take(1<<20, 500*time.Millisecond); len(got) > 0 {
+		t.Errorf("the blocked client got %q", got)
+	}
+	publish(topology.Serving, b)
+	newTalk(t, front).want("RPUSH q x", ":1\r\n")
+	if got, _ := blocked.take(1<<20, 500*time.Millisecond); string(got) != "*2\r\n$1\r\nq\r\n$1\r\nx\r\n" {
+		t.Errorf("behind the failover the blocked client got %q", got)
+	}
+}
