@@ -200,6 +200,15 @@ func (s *Session) write(reply []byte) {
 	}
 }
 
+// tell queues what has come unasked over another connection than the client's commands go
+// over, or from none; head is to be its first byte.
+func (s *Session) tell(head byte, frame []byte) {
+	if !s.out.addUnasked(head, frame) {
+		s.server.noteOverflow(s)
+		s.abort()
+	}
+}
+
 // replied is an upstream reader's: a frame of r's reply has come.
 func (s *Session) replied(r *request, frame []byte, last bool) upstream.Owner {
 	s.mu.Lock()

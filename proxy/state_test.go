@@ -1,6 +1,8 @@
 package proxy_test
 
 import (
+	"bufio"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +148,45 @@ func TestBlockedAtAMasterThatBecomesAReplica(t *testing.T) {
 	newTalk(t, front).want("RPUSH q x", ":1\r\n")
 	if got, _ := blocked.take(1<<20, 500*time.Millisecond); string(got) != "*2\r\n$1\r\nq\r\n$1\r\nx\r\n" {
 		t.Errorf("behind the failover the blocked client got %q", got)
+	}
+}
+
+// TestMessagesBesideALargeReply: a client of RESP3 that shares connections for its subscriptions
+// gets messages while it reads a value that comes in parts, but not in the midst of it.
+func TestMessagesBesideALargeReply(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{Upstream: proxy.UpstreamOptions{Subscribers: -1}}, redis)
+	k, direct := newTalk(t, front), newTalk(t, redis)
+	const size = 24 << 20
+	direct.want("SETRANGE b 25165823 x", ":25165824\r\n")
+	k.want("HELLO 3", "%")
+	k.want("SUBSCRIBE ch", ">3\r\n$9\r\nsubscribe\r\n")
+	const message = ">3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$5\r\nhello\r\n"
+	k.send(wire("GET b"))
+	const messages = 50
+	go func() {
+		for range messages {
+			io.WriteString(direct.nc, wire("PUBLISH ch hello"))
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	in, values := bufio.NewReader(k.nc), 0
+	for got := 0; got < messages || values == 0; {
+		k.nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+		head, err := in.Peek(1)
+		if err != nil {
+			t.Fatalf("behind %d messages and %d values: %v", got, values, err)
+		}
+		want := message
+		if head[0] == '$' {
+			want, values = "$25165824\r\n"+strings.Repeat("\x00", size-1)+"x\r\n", values+1
+			time.Sleep(20 * time.Millisecond) // it does not read at once
+		} else {
+			got++
+		}
+		frame := make([]byte, len(want))
+		if _, err := io.ReadFull(in, frame); err != nil || string(frame) != want {
+			t.Fatalf("behind %d messages and %d values: not as it was sent, message at %d, %v", got, values, strings.Index(string(frame), "message"), err)
+		}
 	}
 }

@@ -223,9 +223,9 @@ func (s *Session) invalidated() {
 	switch {
 	case s.dead:
 	case s.ident.Protocol == 3:
-		s.write([]byte(pushInvalidateAll))
+		s.tell('>', []byte(pushInvalidateAll))
 	case s.sub != nil:
-		s.write([]byte(messageInvalidateAll))
+		s.tell('*', []byte(messageInvalidateAll))
 	}
 	s.mu.Unlock()
 	s.out.flush()
