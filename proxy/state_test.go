@@ -190,3 +190,21 @@ func TestMessagesBesideALargeReply(t *testing.T) {
 		}
 	}
 }
+
+// TestPingBehindWhatIsPushed: what a command has pushed to its own client comes in front of the
+// reply to a PING behind it, as from Redis.
+func TestPingBehindWhatIsPushed(t *testing.T) {
+	redis := realRedis(t)
+	front, _, _ := inFront(t, proxy.Options{}, redis)
+	var got [2]string
+	for i, addr := range []string{redis, front} {
+		k := newTalk(t, addr)
+		k.want("HELLO 3", "%")
+		k.want("CLIENT TRACKING ON", "+OK\r\n")
+		k.ask("GET k")
+		got[i] = k.ask("SET k 1", "PING", "PING x", "GET k", "MULTI", "SET k 2", "PING", "EXEC", "PING")
+	}
+	if got[0] != got[1] {
+		t.Errorf("direct %q, steadis %q", got[0], got[1])
+	}
+}
