@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"math"
 	"slices"
 	"strconv"
@@ -39,7 +40,7 @@ func answeredHere(info *command.Info) bool {
 // looksAbroad says whether steadis looks at other sessions to answer a command.
 func looksAbroad(info *command.Info) bool {
 	switch info.Verb {
-	case command.ClientList, command.ClientKill:
+	case command.ClientList, command.ClientKill, command.ClientUnblock:
 		return true
 	}
 	return false
@@ -198,8 +199,11 @@ func (s *Session) returned(r *request, reply []byte) {
 
 // abroad answers what concerns other sessions. No session's lock may be held.
 func (s *Session) abroad(r *request) []byte {
-	if r.info.Verb == command.ClientKill {
+	switch r.info.Verb {
+	case command.ClientKill:
 		return s.killClients(r)
+	case command.ClientUnblock:
+		return s.unblock(r)
 	}
 	all := s.server.faces()
 	s.mu.Lock()
@@ -269,18 +273,49 @@ func (s *Session) advanceUnblock(r *request) bool {
 	if fault != "" {
 		return s.local(r, []byte(fault))
 	}
-	target := s.server.session(id)
-	if target == nil {
+	if r.raw = s.server.aimUnblock(r.args, id); r.raw == nil {
 		return s.local(r, []byte(replyZero))
+	}
+	return s.pickHome(r)
+}
+
+// aimUnblock returns a CLIENT UNBLOCK of the client id with the id that its connection has in
+// Redis, nil if it has none of its own: then it is not blocked.
+func (s *Server) aimUnblock(args [][]byte, id uint64) []byte {
+	target := s.session(id)
+	if target == nil {
+		return nil
 	}
 	conn := target.privateConn()
 	if conn == nil {
-		return s.local(r, []byte(replyZero))
+		return nil
 	}
-	args := slices.Clone(r.args)
-	args[2] = strconv.AppendInt(nil, conn.ClientID(), 10)
-	r.raw = resp.AppendCommandBytes(nil, args...)
-	return s.pickHome(r)
+	return resp.AppendCommandBytes(nil, withTarget(args, strconv.FormatInt(conn.ClientID(), 10))...)
+}
+
+// withTarget returns the arguments of a CLIENT UNBLOCK for another client.
+func withTarget(args [][]byte, id string) [][]byte {
+	args = slices.Clone(args)
+	args[2] = []byte(id)
+	return args
+}
+
+// unblock does a CLIENT UNBLOCK that was queued in MULTI, behind its EXEC: who is on which
+// connection is certain only then. No session's lock may be held.
+func (s *Session) unblock(r *request) []byte {
+	id, _, _ := roster.ParseUnblock(r.args) // without a fault, or Redis had its words for it
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	raw := s.server.aimUnblock(r.args, id)
+	if raw == nil || conn == nil {
+		return []byte(replyZero)
+	}
+	reply, err := conn.Fetch(context.Background(), raw) // it ends with the connection at the latest
+	if err != nil {
+		return []byte(replyZero)
+	}
+	return reply
 }
 
 // seenClient is a session at one moment.

@@ -201,6 +201,9 @@ func (s *Session) pick(r *request, link *upstream.Link) bool {
 // local answers r here, when its turn comes.
 func (s *Session) local(r *request, reply []byte) bool {
 	s.leave(r, s.server.hold.Release)
+	if r.info.Verb == command.ClientReply {
+		s.heedReply(r, reply[0] == '-')
+	}
 	s.answer(r, reply)
 	return true
 }

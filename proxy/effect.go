@@ -22,7 +22,7 @@ type effect struct {
 // actsOnSession says whether a queued command is an effect.
 func actsOnSession(r *request) bool {
 	switch r.info.Verb {
-	case command.Select, command.Auth, command.Hello, command.ClientTracking, command.ClientNoTouch, command.ScriptFlush, command.ServerInfo,
+	case command.Select, command.Auth, command.Hello, command.ClientTracking, command.ClientTrackingInfo, command.ClientNoTouch, command.ScriptFlush, command.ServerInfo,
 		command.ClientPause, command.ClientUnpause:
 		return true
 	}
@@ -179,6 +179,15 @@ func (e *effect) subscribes() bool {
 	return ok
 }
 
+// answers says whether steadis has something to say in an effect's answer.
+func (e *effect) answers() bool {
+	switch e.r.info.Verb {
+	case command.Hello, command.ServerInfo, command.ClientTrackingInfo:
+		return true
+	}
+	return e.r.local
+}
+
 // abroad says whether other sessions have to be looked at for an effect.
 func (e *effect) abroad() bool { return e.r.local && looksAbroad(e.r.info) }
 
@@ -204,6 +213,8 @@ func (s *Session) apply(r *request, element []byte) []byte {
 		}
 	case command.ClientTracking:
 		s.noteTracking(r)
+	case command.ClientTrackingInfo:
+		return s.trackingInfo(element)
 	case command.ClientNoTouch:
 		s.untouched = command.Is(r.args[2], "on")
 		s.stain()

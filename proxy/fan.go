@@ -200,10 +200,7 @@ func (s *Session) Message(sub *fanout.Subscription, frame []byte) upstream.Owner
 	if s.dead || s.sub == nil || !sub.Live() {
 		return nil
 	}
-	if !s.out.addAs(s.pushHead(), frame) {
-		s.server.noteOverflow(s)
-		s.abort()
-	}
+	s.tell(s.pushHead(), frame)
 	return s.soil()
 }
 

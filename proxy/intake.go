@@ -79,6 +79,9 @@ func (s *Session) enqueue(r *request, b *batch, cmd clientCommand, now time.Time
 	info := s.server.table.Load().Lookup(cmd.args)
 	*r = request{s: s, batch: b, raw: cmd.raw, args: cmd.args, info: info, frames: 1, copies: 1, size: int32(len(cmd.raw)), rare: &plainRequest}
 	if s.mute != 0 || info.Class == command.Transaction || info.Verb == command.ClientReply || info.Verb == command.Reset {
+		if info.Verb == command.ClientReply && s.multiSent {
+			r.own().inside = true
+		}
 		r.mute = s.muted(info, cmd.args)
 	}
 	if info.Class == command.Blocking {

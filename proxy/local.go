@@ -50,10 +50,14 @@ func (s *Session) advanceSession(r *request) bool {
 
 // advancePing answers PING, at the moment when its turn comes: what it says is to be
 // true then. While a script runs long, the master may have something to say itself, and
-// while CLIENT PAUSE lasts, it decides whether a PING has to wait.
+// while CLIENT PAUSE lasts, it decides whether a PING has to wait. What the command in front
+// of it pushes to its own client comes first.
 func (s *Session) advancePing(r *request) bool {
 	if len(r.args) > 2 {
 		return s.local(r, errArity(r.info.Name))
+	}
+	if s.standing() && (s.flight > s.shadows || len(s.batch) > 0) {
+		return false
 	}
 	open := s.server.pool.Gate().Open
 	if open && s.server.paused() {
@@ -138,7 +142,7 @@ func (s *Session) quit(r *request) bool {
 // (Redis 7.0 networking.c clearClientConnectionState). Nothing is in flight.
 func (s *Session) reset() {
 	s.endSub()
-	s.tx, s.track, s.monitoring, s.untouched = nil, nil, false, false
+	s.tx, s.track, s.monitoring, s.untouched, s.off = nil, nil, false, false, false
 	s.name = ""
 	lent := s.pin != nil && s.pin.lent > 0
 	s.moveTo(s.server.identity(), nil)

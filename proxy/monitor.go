@@ -31,6 +31,9 @@ func (s *Session) advanceMonitor(r *request) bool {
 	if !s.first(r) {
 		return false
 	}
+	if s.monitoring {
+		return s.local(r, nil) // Redis says nothing to it (7.0 replication.c monitorCommand)
+	}
 	s.monitoring = true
 	s.pinned().Keep()
 	s.stain()

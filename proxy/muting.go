@@ -15,7 +15,8 @@ const (
 )
 
 // muted says whether the client gets no reply to a command that has just come, and
-// notes what the command changes (Redis 7.0 networking.c clientCommand, resetClient).
+// notes what the command changes, if it is not refused (Redis 7.0 networking.c clientCommand,
+// resetClient). At its turn heedReply puts right what was taken for granted.
 func (s *Session) muted(info *command.Info, args [][]byte) bool {
 	now, skipped := s.mute != 0, s.mute&muteNext != 0
 	s.mute &^= muteNext
@@ -32,7 +33,7 @@ func (s *Session) muted(info *command.Info, args [][]byte) bool {
 	case command.ClientReply:
 		mode, fault := roster.ParseReply(args)
 		switch {
-		case fault != "" || s.multiSent || s.mayBeSubscribed(): // refused, or run by EXEC (mutedInside)
+		case fault != "" || s.multiSent: // refused, or run by EXEC (mutedInside)
 		case mode == roster.ReplyOn:
 			s.mute = 0
 			return false
@@ -45,6 +46,47 @@ func (s *Session) muted(info *command.Info, args [][]byte) bool {
 		}
 	}
 	return now
+}
+
+// heedReply is for a CLIENT REPLY at its turn. Where Redis takes none, which is until the client
+// has authenticated and in RESP2's subscribed mode, it was taken for one that counts when it
+// came; and for one that EXEC runs behind a MULTI that was refused.
+func (s *Session) heedReply(r *request, refused bool) {
+	mode, fault := roster.ParseReply(r.args)
+	switch {
+	case fault != "":
+	case refused:
+		r.mute = s.off
+		s.mutedBehind(r, false)
+	default:
+		if mode != roster.ReplySkip {
+			s.off = mode == roster.ReplyOff
+		}
+		if r.inside {
+			r.mute = mode != roster.ReplyOn
+			s.mutedBehind(r, mode == roster.ReplySkip && !s.off)
+		}
+	}
+}
+
+// mutedBehind brings what has come behind r meanwhile, and what comes, to where CLIENT REPLY has
+// led; skip is for the next one.
+func (s *Session) mutedBehind(r *request, skip bool) {
+	s.mute, s.multiSent = 0, s.tx != nil && s.tx.multi
+	if s.off {
+		s.mute |= muteAll
+	}
+	if skip {
+		s.mute |= muteNext
+	}
+	behind := false
+	for i := range s.queue.Len() {
+		if q := *s.queue.At(i); behind && q.args != nil {
+			q.mute = s.muted(q.info, q.args)
+		} else {
+			behind = behind || q == r
+		}
+	}
 }
 
 // mutedInside returns what is left of EXEC's reply if CLIENT REPLY was among its
@@ -79,32 +121,7 @@ func (s *Session) mutedInside(exec *request, effects []*effect, head []byte, ele
 			skip = true // what comes behind EXEC
 		}
 	}
-	s.mute, s.multiSent = 0, false
-	if off {
-		s.mute |= muteAll
-	}
-	if skip {
-		s.mute |= muteNext
-	}
-	for i := range s.queue.Len() { // what came behind it meanwhile
-		if r := *s.queue.At(i); r != exec && r.args != nil {
-			r.mute = s.muted(r.info, r.args)
-		}
-	}
+	s.off = off
+	s.mutedBehind(exec, skip)
 	return out
-}
-
-// mayBeSubscribed says whether a command that comes now meets RESP2's subscribed mode,
-// which takes no CLIENT REPLY.
-func (s *Session) mayBeSubscribed() bool {
-	if s.ident.Protocol == 3 {
-		return false
-	}
-	on := s.sub != nil && !s.sub.empty()
-	for i := range s.queue.Len() {
-		if _, add, ok := subscribing((*s.queue.At(i)).info); ok && (*s.queue.At(i)).state == unsent {
-			on = add
-		}
-	}
-	return on
 }

@@ -41,6 +41,8 @@ type output struct {
 	home     *[]byte // where buf's memory came from
 	lately   int     // bytes that were written at one time last
 	behind   int64   // bytes that trickle has taken and not written yet
+	parting  bool    // a reply is under way in parts
+	aside    []byte  // what has come unasked meanwhile
 	flushing bool
 	last     bool      // nothing comes after what is here: close when it is written
 	err      error     // the client cannot be written to any more
@@ -67,17 +69,39 @@ func (o *output) add(b []byte) bool {
 	return true
 }
 
-// addAs is add for a frame that gets another first byte.
-func (o *output) addAs(head byte, b []byte) bool {
+// addUnasked is add for what answers no command; head takes the place of its first byte.
+// It must not come between the parts of a reply.
+func (o *output) addUnasked(head byte, b []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.roomLocked() {
 		return o.err != nil || o.last
 	}
-	o.buf = append(append(o.buf, head), b[1:]...)
+	to := &o.buf
+	if o.parting {
+		to = &o.aside
+	}
+	*to = append(append(*to, head), b[1:]...)
 	o.chargeLocked()
 	return true
 }
+
+// inParts says whether what add gets next is a part of a reply, with more to come.
+func (o *output) inParts(yes bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.parting = yes; yes || len(o.aside) == 0 {
+		return
+	}
+	if o.err == nil && !o.last {
+		o.buf = append(o.buf, o.aside...)
+	}
+	o.aside = nil
+	o.chargeLocked()
+}
+
+// unreadLocked is how much the client has not read, in bytes. o.mu must be held.
+func (o *output) unreadLocked() int64 { return int64(len(o.buf)+len(o.aside)) + o.behind }
 
 // roomLocked says whether more may be queued, and makes a buffer for it. o.mu must be
 // held.
@@ -94,14 +118,14 @@ func (o *output) roomLocked() bool {
 
 // withinLocked says whether the client has read enough to get more. o.mu must be held.
 func (o *output) withinLocked() bool {
-	n := int64(len(o.buf)) + o.behind
+	n := o.unreadLocked()
 	return n <= o.limit && (n <= o.soft || o.soft == 0 || !o.overdueLocked(time.Now()))
 }
 
 // overdueLocked says whether more than the soft limit has waited for too long without a
 // break (Redis 7.0 networking.c checkClientOutputBufferLimits). o.mu must be held.
 func (o *output) overdueLocked(now time.Time) bool {
-	n := int64(len(o.buf)) + o.behind
+	n := o.unreadLocked()
 	switch {
 	case o.soft == 0 || n <= o.soft:
 		o.noteOverLocked(time.Time{})
@@ -155,8 +179,8 @@ func (o *output) waiting() int64 {
 // chargeLocked tells memory what waits for a client that is behind. What goes out at once
 // does not count. o.mu must be held.
 func (o *output) chargeLocked() {
-	n := o.behind
-	if n > 0 {
+	n := o.behind + int64(len(o.aside))
+	if o.behind > 0 {
 		n += int64(len(o.buf))
 	}
 	if d := n - o.charged; o.memory != nil && (d >= chargeStep || d <= -chargeStep || n == 0 && d != 0) {
@@ -168,7 +192,7 @@ func (o *output) chargeLocked() {
 // endLocked drops what will not be written any more. o.mu must be held.
 func (o *output) endLocked(err error) {
 	o.err = err
-	o.buf, o.behind = nil, 0
+	o.buf, o.aside, o.behind = nil, nil, 0
 	o.chargeLocked()
 	o.noteOverLocked(time.Time{})
 }
@@ -354,7 +378,7 @@ func (o *output) wrote(b []byte, home *[]byte, err error) bool {
 // stillOverLocked is since when the client has had more to read than the soft limit, if it
 // has so now. o.mu must be held.
 func (o *output) stillOverLocked() time.Time {
-	if int64(len(o.buf))+o.behind <= o.soft {
+	if o.unreadLocked() <= o.soft {
 		return time.Time{}
 	}
 	return o.over

@@ -125,6 +125,9 @@ func (s *Session) pickSub(r *request, k kind, add bool) bool {
 	if u.fanned() {
 		return s.fan(r, k, add)
 	}
+	if len(r.args) == 1 && u.open > 0 && !s.first(r) {
+		return false // what there is of a kind is not certain
+	}
 	if !s.pickPinned(r) {
 		return false
 	}
@@ -164,15 +167,40 @@ func (u *subscription) set(k kind, add bool, name string) {
 	}
 }
 
-// unsubscribe undoes what was noted of a command that was not carried out.
+// unsubscribe undoes what was noted of a command that was not carried out. Those behind it
+// may change more without it.
 func (s *Session) unsubscribe(r *request) {
-	if s.sub == nil {
+	u := s.sub
+	if u == nil {
 		return
 	}
+	u.open--
+	var undone []*request
+	for i := s.queue.Len() - 1; i >= 0; i-- { // the latest is undone first
+		q := *s.queue.At(i)
+		if q == r {
+			break
+		}
+		if noted(q) {
+			u.undo(q)
+			undone = append(undone, q)
+		}
+	}
+	u.undo(r)
+	for _, q := range slices.Backward(undone) {
+		k, add, _ := subscribing(q.info)
+		q.own().names = u.note(k, add, q.args[1:])
+	}
+}
+
+// noted says whether it is noted of r what it will have done.
+func noted(r *request) bool { return r.role == roleSubscribe && r.state != done }
+
+// undo takes back what note has noted of r.
+func (u *subscription) undo(r *request) {
 	k, add, _ := subscribing(r.info)
-	s.sub.open--
 	for _, name := range r.names {
-		s.sub.set(k, !add, name)
+		u.set(k, !add, name)
 	}
 }
 

@@ -91,6 +91,7 @@ type rare struct {
 	direct    bool              // of an adopting request: see adoptDirectly
 	to        *Session          // of CLIENT TRACKING: who gets the messages
 	local     bool              // inside MULTI: steadis' own answer stands in for Redis'
+	inside    bool              // a CLIENT REPLY that has come behind a MULTI
 	judged    bool              // what steadis is to answer Redis has found no fault with
 	whole     []byte            // of an EXEC whose reply has several frames: what has come
 	piece     piece             // of a restoring request: what it restores

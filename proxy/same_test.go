@@ -68,6 +68,11 @@ func TestSameBytesAsRedis(t *testing.T) {
 		{"binary", []string{"*3\r\n$3\r\nSET\r\n$2\r\n\x00\xff\r\n$4\r\n\r\n\r\n\r\n*2\r\n$3\r\nGET\r\n$2\r\n\x00\xff\r\n"}},
 		{"half frame and fault", []string{w("SET k 1") + "*3\r\n$x\r\n"}},
 		{"fault in multi", []string{w("MULTI", "SET k 1") + "*3\r\n$x\r\n"}},
+		{"subscribe and reply off", []string{w("SUBSCRIBE a", "UNSUBSCRIBE b", "CLIENT REPLY OFF", "PING"), w("UNSUBSCRIBE", "CLIENT REPLY OFF", "GET k", "CLIENT REPLY ON", "GET k")}},
+		{"subscribe and multi and reply off", []string{w("SUBSCRIBE a", "MULTI", "UNSUBSCRIBE a", "CLIENT REPLY SKIP", "GET k", "GET k")}},
+		{"reply off and subscribe", []string{w("CLIENT REPLY OFF", "SUBSCRIBE a b", "UNSUBSCRIBE a", "PING", "UNSUBSCRIBE", "CLIENT REPLY ON"), w("CLIENT REPLY SKIP", "SUBSCRIBE c", "PING", "UNSUBSCRIBE c", "CLIENT REPLY SKIP", "UNSUBSCRIBE d", "GET k")}},
+		{"reply skip and more", []string{w("CLIENT REPLY SKIP", "CLIENT REPLY SKIP", "GET k", "GET k", "CLIENT REPLY OFF", "CLIENT REPLY SKIP", "GET k", "RESET", "CLIENT REPLY SKIP", "SELECT 1", "GET k")}},
+		{"monitor twice", []string{w("MONITOR", "MONITOR", "RESET", "GET k")}},
 		{"replica commands", []string{w("ROLE", "OBJECT HELP", "CONFIG GET maxmemory", "DBSIZE", "TYPE k")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,8 +83,8 @@ func TestSameBytesAsRedis(t *testing.T) {
 			for _, front := range fronts {
 				flushed(t, plain, behind)
 				a, b := newTalk(t, plain), newTalk(t, front)
-				for _, odd := range []string{"inline", "empty frames", "one byte", "POST", "Host", "half frame and fault", "fault in multi", "quit", "subscribe and quit"} {
-					a.odd = a.odd || tt.name == odd
+				for _, odd := range []string{"inline", "empty frames", "one byte", "POST", "Host", "half frame and fault", "fault in multi", "quit", "subscribe and quit", "monitor twice"} {
+					a.odd = a.odd || tt.name == odd || strings.Contains(tt.name, "reply")
 					b.odd = a.odd
 				}
 				compare(t, a, b, tt.chunks)

@@ -71,6 +71,7 @@ type Session struct {
 	untouched  bool // CLIENT NO-TOUCH ON
 	mute       muting
 	multiSent  bool // of the commands that have come: a MULTI is open
+	off        bool // CLIENT REPLY OFF is in force, at the turn that it is
 	face       face
 	name       string
 	account    string // with Options.Users: who the client has authenticated as; "" is the default user
@@ -179,14 +180,30 @@ func (s *Session) pop() {
 
 // say writes a reply to r, unless the client wants none.
 func (s *Session) say(r *request, reply []byte) {
-	if !r.mute || r.role == roleSubscribe && len(reply) > 0 && reply[0] != '-' {
+	if !r.mute || confirms(r, reply) {
 		s.write(reply)
 	}
+}
+
+// confirms says whether a reply is an (un)subscribing command's: it comes as what nobody has asked
+// for does, which CLIENT REPLY does not keep back (Redis 7.0 pubsub.c, CLIENT_PUSHING).
+func confirms(r *request, reply []byte) bool {
+	_, _, ok := subscribing(r.info)
+	return ok && r.role != roleQueued && len(reply) > 0 && reply[0] != '-'
 }
 
 // write queues reply bytes for the client.
 func (s *Session) write(reply []byte) {
 	if len(reply) > 0 && !s.out.add(reply) {
+		s.server.noteOverflow(s)
+		s.abort()
+	}
+}
+
+// tell queues what has come unasked over another connection than the client's commands go
+// over, or from none; head is to be its first byte.
+func (s *Session) tell(head byte, frame []byte) {
+	if !s.out.addUnasked(head, frame) {
 		s.server.noteOverflow(s)
 		s.abort()
 	}

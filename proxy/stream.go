@@ -170,10 +170,12 @@ func (s *Session) handOn(r *request, part []byte, last bool) upstream.Owner {
 	}
 	if last {
 		s.answer(r, part)
+		s.out.inParts(false)
 		defer s.mu.Unlock()
 		return s.soil()
 	}
 	r.own().parted = true
+	s.out.inParts(true)
 	s.say(r, part)
 	s.mu.Unlock()
 	s.out.flush()

@@ -164,9 +164,9 @@ func (s *Session) noteTracking(r *request) {
 		s.pinned().Keep()
 		s.pin.tracked = true
 	}
-	if !slices.ContainsFunc(s.track.accepted, func(args [][]byte) bool { return slices.EqualFunc(args, r.args, bytes.Equal) }) {
-		s.track.accepted = append(s.track.accepted, r.args)
-	}
+	s.track.accepted = append(slices.DeleteFunc(s.track.accepted, func(args [][]byte) bool {
+		return slices.EqualFunc(args, r.args, bytes.Equal) // the last one counts
+	}), r.args)
 	s.track.to = r.to
 }
 
@@ -223,9 +223,9 @@ func (s *Session) invalidated() {
 	switch {
 	case s.dead:
 	case s.ident.Protocol == 3:
-		s.write([]byte(pushInvalidateAll))
+		s.tell('>', []byte(pushInvalidateAll))
 	case s.sub != nil:
-		s.write([]byte(messageInvalidateAll))
+		s.tell('*', []byte(messageInvalidateAll))
 	}
 	s.mu.Unlock()
 	s.out.flush()

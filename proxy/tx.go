@@ -5,6 +5,7 @@ import (
 
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
+	"steadis/proxy/roster"
 	"steadis/proxy/upstream"
 )
 
@@ -50,6 +51,11 @@ func standIn(r *request) []byte {
 		if raw, fault := r.s.killNobody(r.args); fault == "" {
 			return raw
 		}
+	case r.info.Verb == command.ClientUnblock:
+		if _, _, fault := roster.ParseUnblock(r.args); fault != "" {
+			return r.raw
+		}
+		return resp.AppendCommandBytes(nil, withTarget(r.args, nobody)...)
 	case asksRedis(r.info), looksAbroad(r.info):
 		return r.raw
 	}
@@ -59,10 +65,8 @@ func standIn(r *request) []byte {
 // subscribes says whether subscriptions begin or end in the transaction.
 func (t *transaction) subscribes() bool { return slices.ContainsFunc(t.effects, (*effect).subscribes) }
 
-// answers says whether answers of steadis' own belong into EXEC's reply.
-func (t *transaction) answers() bool {
-	return slices.ContainsFunc(t.effects, func(e *effect) bool { return e.r.local })
-}
+// answers says whether something of steadis' own belongs into EXEC's reply.
+func (t *transaction) answers() bool { return slices.ContainsFunc(t.effects, (*effect).answers) }
 
 // advanceTransaction deals with a transaction's commands while no MULTI is open.
 func (s *Session) advanceTransaction(r *request) bool {

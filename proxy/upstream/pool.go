@@ -272,6 +272,20 @@ func (p *Pool) setIdleLocked(id Identity, links []*Link) {
 	p.idle[id] = links
 }
 
+// closeIdle closes the pinned links that nobody has.
+func (p *Pool) closeIdle() {
+	var all []*Link
+	p.mu.Lock()
+	for _, links := range p.idle {
+		all = append(all, links...)
+	}
+	clear(p.idle)
+	p.mu.Unlock()
+	for _, l := range all {
+		l.Close()
+	}
+}
+
 func (p *Pool) remove(l *Link) {
 	id := l.Identity() // that of an idle link does not change any more
 	p.mu.Lock()
@@ -394,8 +408,12 @@ func (p *Pool) trouble(gate *Gate, err error) {
 	}
 }
 
-// connEnded reports a lost connection, unless it was given up on purpose.
+// connEnded reports a lost connection, unless it was given up on purpose. What lies idle at
+// a node that has proved to be no master is not for who comes next.
 func (p *Pool) connEnded(l *Link, c *Conn, err error) {
+	if errors.Is(err, errDemoted) {
+		p.closeIdle()
+	}
 	if p.o.Trouble != nil && p.ctx.Err() == nil && !errors.Is(err, net.ErrClosed) {
 		p.o.Trouble(c.Generation(), err)
 	}

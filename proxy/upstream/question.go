@@ -18,6 +18,11 @@ func (c *Conn) Ask(ctx context.Context, commands ...[]byte) error {
 	return err
 }
 
+// Fetch sends one command, as Ask does, and returns its reply.
+func (c *Conn) Fetch(ctx context.Context, command []byte) ([]byte, error) {
+	return c.ask(ctx, true, command)
+}
+
 // ask is Ask; with keep it returns the last answer.
 func (c *Conn) ask(ctx context.Context, keep bool, commands ...[]byte) ([]byte, error) {
 	answers := make(chan answered, len(commands))
