@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -60,5 +61,27 @@ func TestAKilledClientIsForgottenBeforeTheReply(t *testing.T) {
 			}
 			killer.want(then[len(then)-1], tt.want)
 		})
+	}
+}
+
+// TestAKilledClientSeesAnEnd: it gets what it was answered before, and then an end, no reset that
+// would throw that away.
+func TestAKilledClientSeesAnEnd(t *testing.T) {
+	front, _, _ := inFront(t, proxy.Options{}, realRedis(t))
+	victim, err := net.Dial("tcp", front)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer victim.Close()
+	killer := newTalk(t, front)
+	if _, err := victim.Write([]byte("SET k 1\r\nCLIENT SETNAME victim\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(killer.ask("CLIENT LIST"), "name=victim") {
+		time.Sleep(time.Millisecond)
+	}
+	killer.want("CLIENT KILL ADDR "+victim.LocalAddr().String(), ":1\r\n")
+	if got, err := io.ReadAll(victim); err != nil || string(got) != "+OK\r\n+OK\r\n" {
+		t.Errorf("the killed client read %q, %v", got, err)
 	}
 }

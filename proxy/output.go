@@ -253,17 +253,19 @@ func (o *output) finish() {
 const lastWords = 5 * time.Second
 
 // abort closes the connection at once, and throws away what the kernel still has
-// for a client that does not read it. It returns false if it was broken before.
+// for a client that does not read it. Who has read all gets what is on its way yet, as from
+// Redis, and then the end. It returns false if it was broken before.
 func (o *output) abort() (first bool) {
-	if tcp, ok := o.nc.(interface{ SetLinger(int) error }); ok {
-		tcp.SetLinger(0)
-	}
 	o.mu.Lock()
 	first = o.err == nil
+	unread := o.unreadLocked() > 0
 	o.last = true
 	o.endLocked(net.ErrClosed)
 	o.room.Broadcast()
 	o.mu.Unlock()
+	if tcp, ok := o.nc.(interface{ SetLinger(int) error }); ok && unread {
+		_ = tcp.SetLinger(0)
+	}
 	o.close()
 	return first
 }
