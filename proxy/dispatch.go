@@ -230,7 +230,7 @@ func (s *Session) transmit() bool {
 		s.restore(conn)
 	}
 	for _, r := range s.batch {
-		if r.role == roleScan {
+		if r.scans() {
 			aimCursor(r, conn.Epoch())
 		}
 		s.calls = append(s.calls, r)

@@ -23,7 +23,7 @@ type effect struct {
 func actsOnSession(r *request) bool {
 	switch r.info.Verb {
 	case command.Select, command.Auth, command.Hello, command.ClientTracking, command.ClientTrackingInfo, command.ClientNoTouch, command.ScriptFlush, command.ServerInfo,
-		command.ClientPause, command.ClientUnpause:
+		command.Scan, command.ClientPause, command.ClientUnpause:
 		return true
 	}
 	_, _, sub := subscribing(r.info)
@@ -182,7 +182,7 @@ func (e *effect) subscribes() bool {
 // answers says whether steadis has something to say in an effect's answer.
 func (e *effect) answers() bool {
 	switch e.r.info.Verb {
-	case command.Hello, command.ServerInfo, command.ClientTrackingInfo:
+	case command.Hello, command.ServerInfo, command.Scan, command.ClientTrackingInfo:
 		return true
 	}
 	return e.r.local
@@ -199,6 +199,8 @@ func (s *Session) apply(r *request, element []byte) []byte {
 		return s.answerHere(r)
 	case r.info.Verb == command.ServerInfo:
 		return s.withSteadis(r, element)
+	case r.info.Verb == command.Scan:
+		return taggedCursor(r, s.conn.Epoch(), element)
 	}
 	switch r.info.Verb {
 	case command.Select, command.Auth, command.Hello:

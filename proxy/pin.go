@@ -177,7 +177,7 @@ func (s *Session) restore(conn *upstream.Conn) {
 		s.restoreSub(p.conn != conn && p.conn.Generation() == conn.Generation())
 	}
 	if missing&pieceTx != 0 && s.tx != nil && len(s.tx.log) > 0 {
-		s.restoreTx()
+		s.restoreTx(conn)
 	}
 	if missing&pieceMonitor != 0 && s.monitoring {
 		s.giveBack(pieceMonitor, 1, resp.AppendCommand(nil, "MONITOR"))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"steadis/proxy/command"
 	"steadis/proxy/resp"
 )
 
@@ -30,6 +31,11 @@ func tagOf(epoch uint64) uint64 {
 		return 0
 	}
 	return 1 + (epoch-1)%(1<<tagBits-1)
+}
+
+// scans says whether the request has a cursor that is to be aimed when it is sent.
+func (r *request) scans() bool {
+	return r.role == roleScan || r.role == roleQueued && r.info.Verb == command.Scan
 }
 
 // aimCursor writes into a scan that goes to a master of epoch the cursor which that

@@ -3,6 +3,8 @@ package proxy_test
 import (
 	"bufio"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,5 +208,80 @@ func TestPingBehindWhatIsPushed(t *testing.T) {
 	}
 	if got[0] != got[1] {
 		t.Errorf("direct %q, steadis %q", got[0], got[1])
+	}
+}
+
+// TestScansInTransactions: a cursor that EXEC has given is as any other one, as redis-py's
+// pipelines get it, and one that another master has given begins anew.
+func TestScansInTransactions(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	const members = 1000
+	fill := "SADD s"
+	for i := range members {
+		fill += " " + strconv.Itoa(i)
+	}
+	for _, addr := range []string{a, b} {
+		newTalk(t, addr).want(fill, ":1000")
+	}
+	k := newTalk(t, front)
+	ways := map[string]func(scan string) string{
+		"plain":        func(scan string) string { return k.ask(scan) },
+		"in one write": func(scan string) string { return k.ask("MULTI", scan, "EXEC") },
+		"one by one": func(scan string) string {
+			k.want("MULTI", "+OK")
+			k.want(scan, "+QUEUED")
+			return k.ask("EXEC")
+		},
+	}
+	page := regexp.MustCompile(`(?s)\*2\r\n\$\d+\r\n(\d+)\r\n\*\d+\r\n(.*)`)
+	member := regexp.MustCompile(`\$\d+\r\n(\d+)\r\n`)
+	turn := func(way, cursor string, seen map[string]bool) string {
+		got := page.FindStringSubmatch(ways[way]("SSCAN s " + cursor + " COUNT 300"))
+		if got == nil {
+			t.Fatalf("%s: no page behind cursor %s", way, cursor)
+		}
+		for _, m := range member.FindAllStringSubmatch(got[2], -1) {
+			seen[m[1]] = true
+		}
+		return got[1]
+	}
+	rest := func(way, cursor string) map[string]bool {
+		seen := map[string]bool{}
+		for cursor = turn(way, cursor, seen); cursor != "0"; {
+			cursor = turn(way, cursor, seen)
+		}
+		return seen
+	}
+	for first := range ways {
+		for second := range ways {
+			publish(topology.Serving, a)
+			seen := map[string]bool{}
+			cursor := turn(first, "0", seen)
+			if n := len(rest(second, cursor)); n+len(seen) < members || n == members {
+				t.Errorf("%s, then %s: %d and %d of %d members of the same master", first, second, len(seen), n, members)
+			}
+			publish(topology.Serving, b)
+			if n := len(rest(second, cursor)); n != members {
+				t.Errorf("%s, then %s at the next master: %d of %d members", first, second, n, members)
+			}
+		}
+	}
+	publish(topology.Serving, a)
+	cursor := turn("plain", "0", map[string]bool{})
+	ways["across"] = func(scan string) string {
+		k.want("MULTI", "+OK")
+		k.want(scan, "+QUEUED")
+		publish(topology.Serving, b)
+		return k.ask("EXEC")
+	}
+	seen := map[string]bool{}
+	if cursor = turn("across", cursor, seen); cursor != "0" {
+		for m := range rest("plain", cursor) {
+			seen[m] = true
+		}
+	}
+	if len(seen) != members {
+		t.Errorf("queued in a MULTI that went on at the next master: %d of %d members", len(seen), members)
 	}
 }

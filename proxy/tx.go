@@ -155,7 +155,7 @@ func plainInMulti(info *command.Info) bool {
 	switch info.Class {
 	case command.Read, command.Write, command.Blocking:
 		switch info.Verb {
-		case command.ScriptFlush, command.EvalSha, command.ConfigSet, command.ACLSetUser, command.ACLDelUser, command.ACLLoad:
+		case command.ScriptFlush, command.EvalSha, command.Scan, command.ConfigSet, command.ACLSetUser, command.ACLDelUser, command.ACLLoad:
 			return false
 		}
 		return !info.Alone && info.Verb != command.ACLWhoAmI
@@ -368,10 +368,13 @@ func (s *Session) loseWatch(conn *upstream.Conn) bool {
 	return true
 }
 
-// restoreTx brings a new connection to where the transaction was on the former one.
-func (s *Session) restoreTx() {
+// restoreTx brings conn, a new one, to where the transaction was on the former one.
+func (s *Session) restoreTx(conn *upstream.Conn) {
 	var raw []byte
 	for _, q := range s.tx.log {
+		if q.scans() {
+			aimCursor(q, conn.Epoch())
+		}
 		raw = append(raw, q.raw...)
 	}
 	s.giveBack(pieceTx, len(s.tx.log), raw)
