@@ -305,7 +305,7 @@ func withTarget(args [][]byte, id string) [][]byte {
 func (s *Session) unblock(r *request) []byte {
 	id, _, _ := roster.ParseUnblock(r.args) // without a fault, or Redis had its words for it
 	s.mu.Lock()
-	conn := s.conn
+	conn := s.sharedLink().Conn() // its own one takes no such command if the EXEC has subscribed it
 	s.mu.Unlock()
 	raw := s.server.aimUnblock(r.args, id)
 	if raw == nil || conn == nil {

@@ -77,6 +77,12 @@ func TestUnblockInsideMulti(t *testing.T) {
 	if got := blocked.ask("GET k"); got != "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n$-1\r\n" {
 		t.Errorf("the blocked client got %q", got)
 	}
+	blocked.want("WATCH z", "+OK") // keeps its connection
+	// EXEC has subscribed the connection that it ran on, which takes no CLIENT UNBLOCK any more.
+	if got, want := k.ask("MULTI", "CLIENT UNBLOCK "+id, "SUBSCRIBE ch", "EXEC"),
+		"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:0\r\n*3\r\n$9\r\nsubscribe\r\n$2\r\nch\r\n:1\r\n"; got != want {
+		t.Errorf("EXEC with SUBSCRIBE: %q, want %q", got, want)
+	}
 }
 
 // TestReplyOffThatIsRefused: who has to authenticate first is told so, and hears on.
