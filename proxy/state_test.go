@@ -22,8 +22,7 @@ func TestARefusedSubscribeTakesNoLaterOneBack(t *testing.T) {
 	direct.ask("ACL SETUSER u on >p ~* +@all resetchannels &a")
 	k, other := newTalk(t, front), newTalk(t, front)
 	k.want("AUTH u p", "+OK")
-	k.send(wire("SUBSCRIBE a b", "SUBSCRIBE a", "PING"))
-	if got := k.ask(); !strings.HasSuffix(got, ":1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n") {
+	if got := k.ask("SUBSCRIBE a b", "SUBSCRIBE a", "PING"); !strings.HasSuffix(got, ":1\r\n*2\r\n$4\r\npong\r\n$0\r\n\r\n") {
 		t.Errorf("SUBSCRIBE a b, SUBSCRIBE a, PING: %q", got)
 	}
 	k.ask("GET k") // would give the connection to who comes next, if the mode were over

@@ -10,12 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"steadis/proxy"
+	"steadis/proxy/resp"
 	"steadis/sentinel/topology"
 )
 
@@ -152,15 +152,31 @@ func (k *talk) take(n int, d time.Duration) (got []byte, closed bool) {
 	return got, false
 }
 
-// ask sends commands and reads until nothing has come for a while.
+// answerFor is for how long a talk waits for a reply that may not come.
+const answerFor = time.Second
+
+// ask sends commands and reads a reply to each, if all come within answerFor, and what else comes
+// until nothing has come for a while.
 func (k *talk) ask(cmds ...string) string {
 	k.t.Helper()
 	k.send(wire(cmds...))
-	got, closed := k.take(1<<30, 60*time.Millisecond)
-	if closed {
-		return string(got) + "<closed>"
+	buf := make([]byte, 64<<10)
+	var got []byte
+	for limit := time.Now().Add(answerFor); ; {
+		wait := 60 * time.Millisecond
+		if replies(got) < len(cmds) {
+			wait = max(wait, time.Until(limit))
+		}
+		k.nc.SetReadDeadline(time.Now().Add(wait))
+		n, err := k.nc.Read(buf)
+		got = append(got, buf[:n]...)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return string(got)
+		case err != nil:
+			return string(got) + "<closed>"
+		}
 	}
-	return string(got)
 }
 
 // want asks and compares the reply's beginning, however long that takes to come.
@@ -188,35 +204,17 @@ func flushed(t testing.TB, addrs ...string) {
 	}
 }
 
-// replies counts the replies at the top level that got has whole.
+// replies counts the replies, and pushes, that got has whole.
 func replies(got []byte) (n int) {
-	open := []int{1}
-	for len(got) > 0 {
-		end := bytes.Index(got, []byte("\r\n"))
-		if end < 0 {
+	var scanner resp.Scanner
+	for {
+		k, whole, err := scanner.Scan(got)
+		if err != nil || !whole {
 			return n
 		}
-		size, _ := strconv.Atoi(string(got[1:end]))
-		kind := got[0]
-		got = got[end+2:]
-		if kind == '$' && size >= 0 {
-			if len(got) < size+2 {
-				return n
-			}
-			got = got[size+2:]
-		}
-		if kind == '*' && size > 0 {
-			open = append(open, size)
-			continue
-		}
-		for open[len(open)-1]--; len(open) > 1 && open[len(open)-1] == 0; open[len(open)-1]-- {
-			open = open[:len(open)-1]
-		}
-		if len(open) == 1 {
-			n++
-		}
+		got = got[k:]
+		n++
 	}
-	return n
 }
 
 // settle reads the replies to a chunk: one for each command or more, and whatever
