@@ -92,12 +92,13 @@ func TestDeploymentLives(t *testing.T) {
 	if took := sw.At.Sub(killed); took < downAfter || took > 10*time.Second {
 		t.Errorf("switch took %v with down-after %v", took, downAfter)
 	}
-	if got := channels(events.Since(0)); !slices.Contains(got, "+try-failover") || !slices.Contains(got, "+switch-master") {
-		t.Errorf("events recorded: %v", got)
-	}
 	must(t, d.Mend(ctx))
 	must(t, d.Demote(ctx))
 	must(t, d.AwaitSettled(ctx))
+	// Sentinels publish what they have done when they announce it already.
+	if got := channels(events.Since(0)); !slices.Contains(got, "+try-failover") || !slices.Contains(got, "+switch-master") {
+		t.Errorf("events recorded: %v", got)
+	}
 
 	second, err := d.Master(ctx)
 	must(t, err)
