@@ -177,6 +177,8 @@ def suspend_and_resume():
         assert job.get_status(refresh=True) == "queued"
         resume(connection)
         eventually(lambda: job.get_status(refresh=True) == "finished")
+        # Between the job and that it heeds no signal until the next job.
+        eventually(lambda: [w.get_state() for w in Worker.all(connection=connection)] == ["idle"])
 
 
 @test
