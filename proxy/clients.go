@@ -12,6 +12,7 @@ import (
 	"steadis/proxy/command"
 	"steadis/proxy/resp"
 	"steadis/proxy/roster"
+	"steadis/proxy/upstream"
 )
 
 // face is what a client has said of itself, and what CLIENT LIST tells of it beside
@@ -290,24 +291,32 @@ func (s *Server) aimUnblock(args [][]byte, id uint64) []byte {
 	if conn == nil {
 		return nil
 	}
-	return resp.AppendCommandBytes(nil, withTarget(args, strconv.FormatInt(conn.ClientID(), 10))...)
+	return unblockOf(args, strconv.FormatInt(conn.ClientID(), 10))
 }
 
-// withTarget returns the arguments of a CLIENT UNBLOCK for another client.
-func withTarget(args [][]byte, id string) [][]byte {
+// unblockOf returns a CLIENT UNBLOCK as that of args for another client.
+func unblockOf(args [][]byte, id string) []byte {
 	args = slices.Clone(args)
 	args[2] = []byte(id)
-	return args
+	return resp.AppendCommandBytes(nil, args...)
+}
+
+// asksOver returns the connection over which Redis is asked on the session's behalf, nil if there
+// is none: that of its last command, unless an EXEC has subscribed it and it takes nothing else.
+func (s *Session) asksOver() *upstream.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil && s.conn.OnlySubscribes() {
+		return s.sharedLink().Conn()
+	}
+	return s.conn
 }
 
 // unblock does a CLIENT UNBLOCK that was queued in MULTI, behind its EXEC: who is on which
 // connection is certain only then. No session's lock may be held.
 func (s *Session) unblock(r *request) []byte {
 	id, _, _ := roster.ParseUnblock(r.args) // without a fault, or Redis had its words for it
-	s.mu.Lock()
-	conn := s.sharedLink().Conn() // its own one takes no such command if the EXEC has subscribed it
-	s.mu.Unlock()
-	raw := s.server.aimUnblock(r.args, id)
+	conn, raw := s.asksOver(), s.server.aimUnblock(r.args, id)
 	if raw == nil || conn == nil {
 		return []byte(replyZero)
 	}

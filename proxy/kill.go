@@ -57,9 +57,7 @@ func (s *Session) killClients(r *request) []byte {
 // client by the killer's own RPUSH, and PUBSUB NUMSUB would count who is gone. CLIENT KILL of them
 // goes out behind the killer's own, which its user was allowed.
 func (s *Session) forgotten(private []*upstream.Conn) {
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
+	conn := s.asksOver()
 	if conn == nil {
 		return
 	}

@@ -76,6 +76,18 @@ func TestUnblockInsideMulti(t *testing.T) {
 	if got := blocked.ask("GET k"); got != "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n$-1\r\n" {
 		t.Errorf("the blocked client got %q", got)
 	}
+	// EXEC has led to a database for which there is no shared connection yet.
+	blocked.send(wire("BLPOP q 0"))
+	for !strings.Contains(direct.ask("INFO clients"), "blocked_clients:1\r\n") {
+		time.Sleep(time.Millisecond)
+	}
+	if got, want := k.ask("MULTI", "SELECT 3", "CLIENT UNBLOCK "+id, "EXEC"), "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n:1\r\n"; got != want {
+		t.Errorf("EXEC with SELECT: %q, want %q", got, want)
+	}
+	if got := blocked.ask(); got != "*-1\r\n" {
+		t.Errorf("the blocked client got %q", got)
+	}
+	k.want("SELECT 0", "+OK")
 	blocked.want("WATCH z", "+OK") // keeps its connection
 	// EXEC has subscribed the connection that it ran on, which takes no CLIENT UNBLOCK any more.
 	if got, want := k.ask("MULTI", "CLIENT UNBLOCK "+id, "SUBSCRIBE ch", "EXEC"),

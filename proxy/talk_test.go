@@ -160,21 +160,27 @@ const answerFor = time.Second
 func (k *talk) ask(cmds ...string) string {
 	k.t.Helper()
 	k.send(wire(cmds...))
+	got, closed := k.hear(len(cmds), answerFor, 60*time.Millisecond)
+	if closed {
+		return string(got) + "<closed>"
+	}
+	return string(got)
+}
+
+// hear reads n replies or more, and what else comes until nothing has come for pause; after
+// limit it waits for no more replies. closed says that the connection has ended.
+func (k *talk) hear(n int, limit, pause time.Duration) (got []byte, closed bool) {
 	buf := make([]byte, 64<<10)
-	var got []byte
-	for limit := time.Now().Add(answerFor); ; {
-		wait := 60 * time.Millisecond
-		if replies(got) < len(cmds) {
-			wait = max(wait, time.Until(limit))
+	for end := time.Now().Add(limit); ; {
+		wait := pause
+		if replies(got) < n {
+			wait = max(pause, time.Until(end))
 		}
 		k.nc.SetReadDeadline(time.Now().Add(wait))
-		n, err := k.nc.Read(buf)
-		got = append(got, buf[:n]...)
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return string(got)
-		case err != nil:
-			return string(got) + "<closed>"
+		m, err := k.nc.Read(buf)
+		got = append(got, buf[:m]...)
+		if err != nil {
+			return got, !errors.Is(err, os.ErrDeadlineExceeded)
 		}
 	}
 }
@@ -220,23 +226,10 @@ func replies(got []byte) (n int) {
 // settle reads the replies to a chunk: one for each command or more, and whatever
 // else comes at once; all that comes in a while if the chunk is odd.
 func (k *talk) settle(chunk string) (got []byte, closed bool) {
-	n := len(header.FindAllString(chunk, -1))
-	buf := make([]byte, 64<<10)
-	for limit := time.Now().Add(3 * time.Second); ; {
-		wait := 3 * time.Second
-		if k.odd || replies(got) >= n || time.Now().After(limit) {
-			wait = quiet / 5
-		}
-		if k.odd {
-			wait = quiet
-		}
-		k.nc.SetReadDeadline(time.Now().Add(wait))
-		m, err := k.nc.Read(buf)
-		got = append(got, buf[:m]...)
-		if err != nil {
-			return got, !errors.Is(err, os.ErrDeadlineExceeded)
-		}
+	if k.odd {
+		return k.hear(0, 0, quiet)
 	}
+	return k.hear(len(header.FindAllString(chunk, -1)), 3*time.Second, quiet/5)
 }
 
 // compare sends each chunk to Redis directly and through steadis and compares

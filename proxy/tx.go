@@ -55,7 +55,7 @@ func standIn(r *request) []byte {
 		if _, _, fault := roster.ParseUnblock(r.args); fault != "" {
 			return r.raw
 		}
-		return resp.AppendCommandBytes(nil, withTarget(r.args, nobody)...)
+		return unblockOf(r.args, nobody)
 	case asksRedis(r.info), looksAbroad(r.info):
 		return r.raw
 	}

@@ -199,6 +199,10 @@ func (c *Conn) usable() bool {
 // come that answer no call. It is set before the first SUBSCRIBE is sent.
 func (c *Conn) Subscribed(yes bool) { c.subscribed.Store(yes) }
 
+// OnlySubscribes says whether the connection is in RESP2's subscribed mode, in which Redis takes
+// no other commands.
+func (c *Conn) OnlySubscribes() bool { return c.subscribed.Load() && !c.resp3.Load() }
+
 // Loose says that an EXEC on the connection has subscriptions in it: Redis counts its
 // reply wrong then, and frames may come that nobody waits for.
 func (c *Conn) Loose() { c.loose.Store(true) }
