@@ -155,6 +155,12 @@ const (
 	ReadsAny       = "any"       // the master's, even if no replica has them yet
 )
 
+// The values of Durable.EmptiedMaster: what to do with a master that has restarted without its data.
+const (
+	EmptiedReplace = "replace" // stop it, and have Sentinel make a replica the master
+	EmptiedServe   = "serve"   // go on with it
+)
+
 // The values of Log.Format.
 const (
 	LogConsole = "console" // for people
@@ -169,6 +175,8 @@ type Durable struct {
 	Timeout time.Duration `key:"timeout"`
 	// Reads is ReadsConfirmed or ReadsAny.
 	Reads string `key:"reads"`
+	// EmptiedMaster is EmptiedReplace or EmptiedServe.
+	EmptiedMaster string `key:"emptied_master"`
 }
 
 // Auth is a user and a password towards a server of Redis' protocol.

@@ -118,6 +118,7 @@ var faultTests = []struct {
 	{given{args: []string{"--without-majority", "stop"}}, "without_majority 'stop' (--without-majority) is not one of serve, hold"},
 	{given{file: "admin_token: a\nadmin_token_file: $DIR/steadis.yaml\n"}, "contradicts admin_token, which is set too; remove one of the two"},
 	{given{args: []string{"--durable-reads", "all"}}, "durable.reads 'all' (--durable-reads) is not one of confirmed, any"},
+	{given{args: []string{"--durable-emptied-master", "no"}}, "durable.emptied_master 'no' (--durable-emptied-master) is not one of replace, serve"},
 	{given{args: []string{"--sentinel-poll", "1ms"}}, "sentinel_poll '1ms' (--sentinel-poll) must be at least 10ms"},
 	{given{args: []string{"--sentinel-poll-holding", "0"}}, "sentinel_poll_holding '0s' (--sentinel-poll-holding) must be at least 10ms"},
 	{given{args: []string{"--sentinel-timeout", "0"}}, "sentinel_timeout '0s' (--sentinel-timeout) must be more than 0"},

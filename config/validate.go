@@ -254,6 +254,7 @@ func (v *validation) durable(c *Config) {
 		}
 	}
 	v.oneOf("durable.reads", d.Reads, ReadsConfirmed, ReadsAny)
+	v.oneOf("durable.emptied_master", d.EmptiedMaster, EmptiedReplace, EmptiedServe)
 }
 
 func (v *validation) poll(key string, every time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -35,6 +36,15 @@ type conductor struct {
 	tried     int            // failed attempts since the last success
 	beats     int            // heartbeats
 	mayNotAsk bool           // the pilot's user may not ask for the replicas
+
+	// known is the history that the master of the generation knownBy had when it was last
+	// asked; untold: it does not tell. See emptied.go.
+	known   history
+	knownBy uint64
+	untold  bool
+	// replacing is the generation whose master is being replaced because it has lost its data,
+	// resigned the last one whose could not be. 0: none.
+	replacing, resigned atomic.Uint64
 }
 
 // lookEvery is after how many heartbeats the master is asked anew whether it needs a
@@ -58,6 +68,8 @@ func (s *Server) conduct(ctx context.Context) {
 			}
 			c.begin(c.view.Reason)
 			c.rest(ctx, time.Hour)
+		case c.replacing.Load() == c.view.Generation:
+			c.rest(ctx, upstream.Backoff(0))
 		case c.pilot == nil || c.pilot.Generation() != c.view.Generation:
 			c.fly(ctx)
 		default:
@@ -113,6 +125,9 @@ func (c *conductor) fly(ctx context.Context) {
 	cancel()
 	if err == nil {
 		c.pilot, c.tried, c.mayNotAsk = pilot, 0, false
+		if !c.accepts(ctx) {
+			return
+		}
 		c.Server.pilot.Store(pilot)
 		c.outages.step(c.now(), c.view.Master+" has proved to be a master")
 		c.prepare(ctx)
@@ -127,7 +142,7 @@ func (c *conductor) fly(ctx context.Context) {
 	}
 	c.shut(fmt.Sprintf("%s: %v", c.view.Master, err))
 	c.o.Board.Doubt(c.view.Generation, err.Error())
-	c.rest(ctx, upstream.Backoff(c.tried-1))
+	c.rest(ctx, c.backoff())
 }
 
 // whileItMatters returns a context that ends with the view or with the hold time,

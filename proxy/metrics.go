@@ -17,7 +17,7 @@ type metrics struct {
 	overflows, idle, crowdedOut   prometheus.Counter
 	outages, resubscribed         prometheus.Counter
 	unconfirmed, upstreamFailures prometheus.Counter
-	wrongPasswords                prometheus.Counter
+	wrongPasswords, emptied       prometheus.Counter
 	inDoubt                       *prometheus.CounterVec
 	outageSeconds                 prometheus.Histogram
 }
@@ -65,6 +65,7 @@ func newMetrics(s *Server) *metrics {
 		}, []string{"fate"}),
 		unconfirmed:      counter("steadis_unconfirmed_total", "Commands that ran and were answered with an error because fewer than durable.replicas had what they wrote or read."),
 		wrongPasswords:   counter("steadis_auth_refused_total", "AUTH and HELLO with a user or a password that steadis does not know (auth: static)."),
+		emptied:          counter("steadis_master_emptied_total", "Times that a master had lost its data by a restart, and Sentinel was asked for another one."),
 		idle:             counter("steadis_clients_idle_total", "Clients closed because they had sent nothing for limits.idle."),
 		crowdedOut:       counter("steadis_clients_evicted_total", "Clients closed because all together had more than limits.memory, and they had most."),
 		resubscribed:     counter("steadis_resubscribed_total", "Clients whose subscriptions were restored on another connection; messages sent meanwhile did not reach them."),
@@ -90,7 +91,7 @@ func histogramDesc(name, help string) *prometheus.Desc {
 
 func (m *metrics) own() []prometheus.Collector {
 	return []prometheus.Collector{m.overflows, m.idle, m.crowdedOut, m.outages, m.inDoubt,
-		m.unconfirmed, m.wrongPasswords, m.resubscribed, m.upstreamFailures, m.outageSeconds}
+		m.unconfirmed, m.wrongPasswords, m.emptied, m.resubscribed, m.upstreamFailures, m.outageSeconds}
 }
 
 // Describe implements prometheus.Collector.

@@ -57,6 +57,10 @@ type Options struct {
 	HoldMaxBytes    int64         // their bytes
 	InDoubt         InDoubt
 	Durable         Durable
+	// Replace has another master made than that of a generation, which has restarted without the
+	// data that it had, and returns nil once that one is followed. ctx bounds it. nil: such a master
+	// is served as it is, and nobody looks.
+	Replace func(ctx context.Context, generation uint64, reason string) error
 
 	// Reader makes the Server one of replicas: the node that Board shows need not be a master,
 	// commands that write are refused as a replica refuses them, and READONLY is an answer

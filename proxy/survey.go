@@ -49,7 +49,7 @@ func (c *conductor) survey(ctx context.Context) bool {
 	}
 	replicas := parseReplicas(frame)
 	c.nodes.Store(&replicas)
-	return true
+	return c.remember(ctx, frame)
 }
 
 // parseReplicas reads the lines of INFO replication such as

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,26 +23,40 @@ import (
 // realRedis runs a redis-server on a free port until the test ends.
 func realRedis(t testing.TB, args ...string) (addr string) {
 	t.Helper()
+	addr = freeAddr(t)
+	redisAt(t, addr, append([]string{"--dir", t.TempDir()}, args...)...)
+	return addr
+}
+
+// freeAddr gives an address of this machine that nobody listens on.
+func freeAddr(t testing.TB) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr = ln.Addr().String()
-	ln.Close()
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// redisAt runs a redis-server at addr, until the test ends or the returned function kills it.
+func redisAt(t testing.TB, addr string, args ...string) (kill func()) {
+	t.Helper()
 	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
+	cmd := exec.Command("redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "",
 		"--loglevel", "warning", "--enable-debug-command", "yes"}, args...)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("redis-server is needed: %v", err)
 	}
-	t.Cleanup(func() {
+	kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	t.Cleanup(kill)
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		if nc, err := net.Dial("tcp", addr); err == nil {
 			nc.Close()
-			return addr
+			return kill
 		}
 		if time.Now().After(deadline) {
 			t.Fatal("redis-server does not answer")

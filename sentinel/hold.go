@@ -86,10 +86,11 @@ const (
 	causeAnnounced   = "announced"  // a newer master is announced
 	causeReplica     = "replica"    // the followed master says that it is a replica
 	causeSwitchover  = "switchover" // an operator wants another master (plan.go)
+	causeEmptied     = "emptied"    // the data path does, for the master has lost its data (plan.go)
 	causeMinority    = "minority"   // no majority of the Sentinels can be asked (plan.go)
 )
 
-var holdCauses = []string{causeTryFailover, causeODown, causeFailover, causeAnnounced, causeReplica, causeSwitchover, causeMinority}
+var holdCauses = []string{causeTryFailover, causeODown, causeFailover, causeAnnounced, causeReplica, causeSwitchover, causeEmptied, causeMinority}
 
 // hold is the time in which nothing new may be sent to the followed master.
 type hold struct {
@@ -358,7 +359,7 @@ func (s *state) updateHold(now time.Time) {
 		return
 	}
 	if s.plan != nil {
-		s.beginHold(causeSwitchover, "a switchover was asked for", now)
+		s.beginHold(s.plan.cause, s.plan.reason, now)
 		return
 	}
 	if s.outvoted(now) {

@@ -58,11 +58,11 @@ type (
 		generation uint64
 		reason     string
 	}
-	// planned: an operator wants the master of a generation replaced; commands are to be
-	// held until Sentinel has begun that, at most until then. unplanned: not any more.
+	// planned: the master of a generation is to be replaced; commands are to be held until
+	// Sentinel has begun that, at most until then. unplanned: not any more.
 	planned struct {
 		generation uint64
-		until      time.Time
+		plan
 	}
 	unplanned struct{}
 	// ticked: time has passed, see state.deadline.

@@ -2,13 +2,14 @@ package sentinel
 
 import "time"
 
-// Holds that nobody's failover is the reason for: a switchover that an operator has asked
-// for, and the loss of the majority.
+// Holds that nobody's failover is the reason for: a change of master that is wanted, and the
+// loss of the majority.
 
-// plan is a switchover that has been asked for and that Sentinel has not begun. While it
-// stands commands are held, so that the replicas can catch up.
+// plan is a change of master that is wanted and that Sentinel has not begun. While it stands
+// commands are held, so that the replicas can catch up.
 type plan struct {
-	until time.Time // a plan that is forgotten must not hold for good
+	until         time.Time // a plan that is forgotten must not hold for good
+	cause, reason string    // of the hold
 }
 
 // minorityFor is how long the majority must have been out of reach before commands are
@@ -18,7 +19,7 @@ const minorityFor = 250 * time.Millisecond
 
 func (s *state) onPlanned(in planned) {
 	if s.generation == in.generation && s.hold == nil {
-		s.plan = &plan{until: in.until}
+		s.plan = &in.plan
 	}
 }
 

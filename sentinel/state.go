@@ -45,7 +45,7 @@ type state struct {
 	generation uint64
 	// hold is non-nil while nothing new may be sent to followed.addr.
 	hold *hold
-	plan *plan // a switchover that an operator wants
+	plan *plan // a change of master that is wanted
 	// minorityHolds and fences are Options.HoldWithoutMajority and Options.Fence.
 	minorityHolds, fences bool
 	minoritySince         time.Time // since when no majority answers; zero if one does

@@ -100,9 +100,9 @@ func (c *change) prepare(ctx context.Context) error {
 	}
 	var faults []error
 	for _, addr := range o.Addresses {
-		rows, err := c.lead(ctx, addr)
+		err := c.lead(ctx, addr)
 		if err == nil {
-			err = c.choose(ctx, rows)
+			err = c.choose(ctx)
 		}
 		if err == nil {
 			return nil
@@ -112,8 +112,8 @@ func (c *change) prepare(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// lead makes the Sentinel at addr the one to ask, and returns its replicas.
-func (c *change) lead(ctx context.Context, addr string) ([]map[string]string, error) {
+// lead makes the Sentinel at addr the one to ask.
+func (c *change) lead(ctx context.Context, addr string) error {
 	o := c.w.opts()
 	if c.sentinel != nil {
 		c.sentinel.Close()
@@ -121,24 +121,28 @@ func (c *change) lead(ctx context.Context, addr string) ([]map[string]string, er
 	c.leader, c.sentinel = addr, redis.NewSentinelClient(sentinelOptions(ctx, o, addr))
 	said, err := c.sentinel.GetMasterAddrByName(ctx, o.Master).Result()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(said) != 2 {
-		return nil, errNonsense
+		return errNonsense
 	}
 	if at, _ := o.dialable(said[0], said[1]); at != c.from.Master {
-		return nil, fmt.Errorf("it announces another master, %s", at)
+		return fmt.Errorf("it announces another master, %s", at)
 	}
-	return c.sentinel.Replicas(ctx, o.Master).Result()
+	return nil
 }
 
 // choose notes the replicas that Sentinel may choose (Redis 7.0 sentinel.c
 // sentinelSelectSlave): those that it reaches, that are linked to the master and have a
 // priority. Each must tell how far it is, since any of them may be chosen; one that is too
 // busy to answer now may do so later.
-func (c *change) choose(ctx context.Context, rows []map[string]string) error {
+func (c *change) choose(ctx context.Context) error {
 	c.replicas = nil
 	o := c.w.opts()
+	rows, err := c.sentinel.Replicas(ctx, o.Master).Result()
+	if err != nil {
+		return err
+	}
 	var passed []string
 	for _, row := range rows {
 		addr, ok := o.dialable(row["ip"], row["port"])
@@ -175,11 +179,10 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 		until = time.Now().Add(lostClaimFor)
 	}
 	began := time.Now()
-	c.w.report(ctx, planned{generation: c.from.Generation, until: until})
+	held, err := c.plan(ctx, plan{until: until, cause: causeSwitchover, reason: "a switchover was asked for"})
 	defer c.unplan(ctx)
-	held, err := c.await(ctx, func(v *topology.View) (bool, error) { return v.Phase == topology.Holding, nil })
 	if err != nil {
-		return s, fmt.Errorf("commands could not be held: %w", err)
+		return s, err
 	}
 	if !held.Planned {
 		return s, fmt.Errorf("a failover has begun by itself: %s", held.Reason)
@@ -200,6 +203,26 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 	if err := c.sentinel.Failover(ctx, c.w.opts().Master).Err(); err != nil {
 		return s, fmt.Errorf("the Sentinel %s refuses SENTINEL FAILOVER: %w", c.leader, err)
 	}
+	v, err := c.follow(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.To, s.Epoch, s.HeldMS = v.Master, v.Epoch, time.Since(began).Milliseconds()
+	return s, nil
+}
+
+// plan has commands held, and returns the view that does so.
+func (c *change) plan(ctx context.Context, p plan) (*topology.View, error) {
+	c.w.report(ctx, planned{c.from.Generation, p})
+	held, err := c.await(ctx, func(v *topology.View) (bool, error) { return v.Phase == topology.Holding, nil })
+	if err != nil {
+		return nil, fmt.Errorf("commands could not be held: %w", err)
+	}
+	return held, nil
+}
+
+// follow returns the view that serves the next master.
+func (c *change) follow(ctx context.Context) (*topology.View, error) {
 	v, err := c.await(ctx, func(v *topology.View) (bool, error) {
 		if v.Phase == topology.Serving && v.Generation == c.from.Generation {
 			return false, errors.New("the failover was given up by Sentinel")
@@ -207,10 +230,9 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 		return v.Phase == topology.Serving && v.Generation > c.from.Generation, nil
 	})
 	if err != nil {
-		return s, fmt.Errorf("after SENTINEL FAILOVER at %s: %w", c.leader, err)
+		return nil, fmt.Errorf("after SENTINEL FAILOVER at %s: %w", c.leader, err)
 	}
-	s.To, s.Epoch, s.HeldMS = v.Master, v.Epoch, time.Since(began).Milliseconds()
-	return s, nil
+	return v, nil
 }
 
 // unplan ends the plan. If the loop has ended, so has the plan.

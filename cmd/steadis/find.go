@@ -80,6 +80,15 @@ func (f finder) switchover(ctx context.Context, drained func(context.Context) er
 	return f.sentinels.Switchover(ctx, drained)
 }
 
+// replacer has the master of a generation replaced (proxy.Options.Replace); nil if it is not wanted
+// that a master which has lost its data is, or nobody could do it.
+func (f finder) replacer(c *config.Config) func(context.Context, uint64, string) error {
+	if f.sentinels == nil || c.Durable.Replicas == 0 || c.Durable.EmptiedMaster != config.EmptiedReplace {
+		return nil
+	}
+	return f.sentinels.Replace
+}
+
 // watcherOptions says what package sentinel is told. check asks with the same.
 func watcherOptions(c *config.Config, tls *legs, log *zap.Logger, registry prometheus.Registerer) sentinel.Options {
 	return sentinel.Options{

@@ -27,7 +27,7 @@ var theirs = strings.Fields(`quorum down-after-milliseconds failover-timeout par
 
 // theirTexts are longer ones.
 var theirTexts = []string{"sentinel monitor", "SENTINEL MASTER mymaster", "INFO replication", "+subscribe &*", "+wait", "+publish &__steadis:barrier",
-	"+client|pause +client|unpause +role", "make bench", "make restarts", "make memory",
+	"+client|pause +client|unpause +role", "+info +client|pause +client|kill", "+info", "+sentinel|failover", "make bench", "make restarts", "make memory",
 	"systemctl reload steadis", "systemctl restart steadis", "kill -HUP", "kill -USR2", "docker stop", "-LOADING Redis is loading the dataset in memory"}
 
 // ofOthers are pages that quote other programs: there only what is plainly ours is looked at.

@@ -99,7 +99,7 @@ func TestReloads(t *testing.T) {
 
 // TestEveryKeyIsReloadableOrSaidNotToBe: a new key must be put in one of the lists.
 func TestEveryKeyIsReloadableOrSaidNotToBe(t *testing.T) {
-	needRestart := []string{"master", "listen", "admin", "admin_pprof", "durable.replicas", "durable.timeout", "durable.reads",
+	needRestart := []string{"master", "listen", "admin", "admin_pprof", "durable.replicas", "durable.timeout", "durable.reads", "durable.emptied_master",
 		"upstream.connections", "upstream.dials", "upstream.dial_rate", "handover", "threads", "log.format", "discovery", "address", "dns.servers",
 		"probe.poll", "probe.poll_holding", "probe.timeout", "unix_mode", "proxy_protocol", "auth", "protected", "listen_replicas", "replicas.max_lag", "replicas.fallback"}
 	r := &reloads{}

@@ -41,7 +41,7 @@ func newService(c *config.Config, tls *legs, log *zap.Logger, registry prometheu
 	if err != nil {
 		return nil, err
 	}
-	options.SocketsStay, options.Shared = inherited, together
+	options.SocketsStay, options.Shared, options.Replace = inherited, together, s.finder.replacer(c)
 	if s.server, err = proxy.New(options); err != nil {
 		return nil, err
 	}

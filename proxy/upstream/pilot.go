@@ -50,9 +50,9 @@ func (p *Pilot) Ask(ctx context.Context, commands ...[]byte) error {
 	return err
 }
 
-// Fetch sends a command and returns its reply. The errors are Ask's.
-func (p *Pilot) Fetch(ctx context.Context, command []byte) ([]byte, error) {
-	return p.ask(ctx, true, command)
+// Fetch sends commands, in one write, and returns the reply to the last one. The errors are Ask's.
+func (p *Pilot) Fetch(ctx context.Context, commands ...[]byte) ([]byte, error) {
+	return p.ask(ctx, true, commands...)
 }
 
 func (p *Pilot) ask(ctx context.Context, keep bool, commands ...[]byte) ([]byte, error) {

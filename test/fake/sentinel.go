@@ -10,7 +10,7 @@ import (
 
 // Sentinel is a fake Sentinel that monitors one master. It answers PING, HELLO,
 // AUTH, CLIENT, ROLE, SUBSCRIBE, PSUBSCRIBE (patterns ending in *), UNSUBSCRIBE
-// and SENTINEL MASTER | GET-MASTER-ADDR-BY-NAME | SENTINELS | MYID. Freeze,
+// and SENTINEL MASTER | GET-MASTER-ADDR-BY-NAME | SENTINELS | MYID | FAILOVER. Freeze,
 // Delay, HoldReplies, Disconnect and Calls are those of the server.
 type Sentinel struct {
 	server
@@ -25,6 +25,7 @@ type Sentinel struct {
 	forbidden map[string]bool
 	listeners map[*session]bool
 	turns     []func(*Master)
+	refusal   string // of SENTINEL FAILOVER
 }
 
 // Master is what a Sentinel says about the master.
@@ -70,6 +71,13 @@ func (s *Sentinel) Update(f func(m *Master)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.master)
+}
+
+// RefuseFailover makes it answer SENTINEL FAILOVER with an error; "" lets it answer OK again.
+func (s *Sentinel) RefuseFailover(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = text
 }
 
 // Master gives what it says now.
@@ -301,6 +309,10 @@ func (s *Sentinel) sentinelLocked(call Call) reply {
 			rows[i] = bulks("name", p.RunID, "ip", host, "port", port, "runid", p.RunID, "flags", "sentinel")
 		}
 		return array(rows...)
+	case sub == "FAILOVER" && s.refusal != "":
+		return failure(s.refusal)
+	case sub == "FAILOVER":
+		return replyOK
 	}
 	return failure("ERR Unknown sentinel subcommand '" + sub + "'")
 }

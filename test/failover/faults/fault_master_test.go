@@ -41,10 +41,11 @@ var masterFaults = []fault{
 		},
 	},
 	{
-		name: "master restarts empty, faster than down-after", losses: counted, service: restored,
+		name: "master restarts empty, faster than down-after", short: true, losses: counted, service: restored, replaced: true,
 		inject: func(ctx context.Context, st *stage) error {
-			return errors.Join(st.old.Kill(), st.old.RestartEmpty(ctx))
+			return errors.Join(setSyncDelay(ctx, st, "5"), st.old.Kill(), restartStopped(ctx, st.old))
 		},
+		heal: func(ctx context.Context, st *stage) error { return setSyncDelay(ctx, st, "0") },
 	},
 	{
 		name: "flapping master", losses: unreplicated, service: restored,
@@ -60,6 +61,23 @@ var masterFaults = []fault{
 		},
 		heal: restartOld,
 	},
+}
+
+// setSyncDelay sets repl-diskless-sync-delay, in seconds, for the time after a restart too. Redis' default is 5.
+func setSyncDelay(ctx context.Context, st *stage, seconds string) error {
+	return errors.Join(everyNode(ctx, st.d.Nodes, "CONFIG", "SET", "repl-diskless-sync-delay", seconds),
+		everyNode(ctx, st.d.Nodes, "CONFIG", "REWRITE"))
+}
+
+// restartStopped restarts a node empty, and does not wait for its answer if it gives none: steadis may
+// have stopped it as soon as it was there.
+func restartStopped(ctx context.Context, n *topology.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	if err := n.RestartEmpty(ctx); !n.Alive() {
+		return err
+	}
+	return nil
 }
 
 // restartOld starts the old master again; it comes back as an empty master.

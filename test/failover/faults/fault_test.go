@@ -29,6 +29,8 @@ type fault struct {
 	heal func(context.Context, *stage) error
 	// service says when everybody must be served again.
 	service service
+	// replaced says that in durable mode steadis has the master replaced, where it would stay.
+	replaced bool
 	// losses says what the default mode may lose; durable mode may lose nothing.
 	losses losses
 	// clean says that there must be no error at all, not even a write in doubt.
@@ -60,6 +62,14 @@ func (f fault) plays(m mode, rounds int) int {
 		return rounds
 	}
 	return rounds * f.often / 20
+}
+
+// in gives the fault as it has to be in a mode.
+func (f fault) in(m mode) fault {
+	if f.replaced && m.durable {
+		f.service = switched
+	}
+	return f
 }
 
 // service is what a fault may do to the time that clients wait.

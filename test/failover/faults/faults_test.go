@@ -99,12 +99,13 @@ func (st *stage) playAndJudge(t *testing.T, p turn, seed int, o *outcome) {
 		st.showLogs(t, from)
 		saveHistory(t, st, p, o)
 	}()
-	st.play(t, p.fault, p.round, seed, o)
+	f := p.fault.in(st.mode)
+	st.play(t, f, p.round, seed, o)
 	t.Logf("%v; full service after %v, of a new client after %v; porcupine %q", o.audit, o.served, o.fresh, o.order)
 	if !st.mode.judged {
 		return
 	}
-	st.judge(t, p.fault, o)
+	st.judge(t, f, o)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	st.checkHoldCounters(ctx, t)
