@@ -64,8 +64,8 @@ type Session struct {
 	sub   *subscription
 	track *tracking
 
-	borrowers  []func(upstreamID int64) // wait for the private connection's id in Redis
-	executing  int                      // while an EXEC is answered: how many commands it had
+	borrowers  []func(*upstream.Conn) // wait for the private connection
+	executing  int                    // while an EXEC is answered: how many commands it had
 	monitoring bool
 	shadows    int  // PINGs that steadis has answered and that are in flight
 	untouched  bool // CLIENT NO-TOUCH ON

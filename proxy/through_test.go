@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -49,4 +50,103 @@ func TestATransactionThatIsTooLongToKeep(t *testing.T) {
 			})
 		}
 	}
+}
+
+// someoneIsHeld returns once a command waits for a master.
+func someoneIsHeld(t testing.TB, server *proxy.Server) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); server.Status().Hold.Waiting == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("no command is held")
+		}
+	}
+}
+
+// TestARedirectionAcrossMasters: CLIENT TRACKING REDIRECT that was on its way when the master
+// changed leads to its target at the new one, where that has another number.
+func TestARedirectionAcrossMasters(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	for range 30 {
+		newTalk(t, b).ask("PING") // numbers differ
+	}
+	front, server, publish := inFront(t, proxy.Options{Hold: 20 * time.Second}, a)
+	for _, tt := range []struct {
+		name, earlier string
+		steps         func(k *talk, track string)
+	}{
+		{"held, to a client with a private connection", "CLIENT TRACKING ON BCAST PREFIX none", func(k *talk, track string) {
+			publish(topology.Holding, a)
+			k.send(wire(track))
+			someoneIsHeld(k.t, server)
+			publish(topology.Serving, b)
+			if got, _ := k.hear(1, answerFor, quiet); string(got) != "+OK\r\n" {
+				k.t.Errorf("%s: %q", track, got)
+			}
+		}},
+		{"held", "PING", func(k *talk, track string) {
+			publish(topology.Holding, a)
+			k.send(wire(track))
+			someoneIsHeld(k.t, server)
+			publish(topology.Serving, b)
+			if got, _ := k.hear(1, answerFor, quiet); string(got) != "+OK\r\n" {
+				k.t.Errorf("%s: %q", track, got)
+			}
+		}},
+		{"queued", "PING", func(k *talk, track string) {
+			k.want("MULTI", "+OK\r\n")
+			k.want(track, "+QUEUED\r\n")
+			publish(topology.Serving, b)
+			k.want("EXEC", "*1\r\n+OK\r\n")
+		}},
+		{"queued, EXEC held", "PING", func(k *talk, track string) {
+			k.want("MULTI", "+OK\r\n")
+			k.want(track, "+QUEUED\r\n")
+			publish(topology.Holding, a)
+			k.send(wire("EXEC"))
+			someoneIsHeld(k.t, server)
+			publish(topology.Serving, b)
+			if got, _ := k.hear(1, answerFor, quiet); string(got) != "*1\r\n+OK\r\n" {
+				k.t.Errorf("EXEC: %q", got)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flushed(t, a, b)
+			publish(topology.Serving, a)
+			k, target := newTalk(t, front), newTalk(t, front)
+			k.want("HELLO 3", "%")
+			target.want("HELLO 3", "%")
+			target.ask(tt.earlier)
+			id := target.ask("CLIENT ID")
+			tt.steps(k, "CLIENT TRACKING ON REDIRECT "+strings.Trim(id, ":\r\n"))
+			k.want("GET k", "_\r\n")
+			if got := k.ask("CLIENT GETREDIR"); got != id {
+				t.Errorf("CLIENT GETREDIR: %q, want %q", got, id)
+			}
+			target.ask() // what it has been told so far
+			newTalk(t, b).want("SET k 1", "+OK\r\n")
+			if got, want := target.ask(), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"; got != want {
+				t.Errorf("the target got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// TestARedirectionWithoutAMaster: it is refused once the hold time is over, and when its target
+// ends meanwhile it does not wait for ever.
+func TestARedirectionWithoutAMaster(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{Hold: 300 * time.Millisecond}, a)
+	k, late, target := newTalk(t, front), newTalk(t, front), newTalk(t, front)
+	for _, x := range []*talk{k, late, target} {
+		x.want("HELLO 3", "%")
+	}
+	k.want("WATCH w", "+OK\r\n") // has a private connection; the target has none
+	track := "CLIENT TRACKING ON REDIRECT " + strings.Trim(target.ask("CLIENT ID"), ":\r\n")
+	publish(topology.Holding, a)
+	k.want(track, "-LOADING ")
+	late.want(track, "-LOADING ")
+	publish(topology.Serving, b)
+	k.want(track, "+OK\r\n")
+	late.want("CLIENT TRACKINGINFO", "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n")
 }

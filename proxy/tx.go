@@ -377,8 +377,11 @@ func (s *Session) restoreTx(conn *upstream.Conn) {
 	}
 	var raw []byte
 	for _, q := range log {
-		if q.scans() {
+		switch {
+		case q.scans():
 			aimCursor(q, conn.Epoch())
+		case q.to != nil:
+			reaim(q, conn)
 		}
 		raw = append(raw, q.raw...)
 	}
