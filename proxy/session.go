@@ -272,6 +272,9 @@ func (s *Session) answered(r *request) {
 
 // deal takes a frame by what its request is for.
 func (s *Session) deal(r *request, frame []byte, last bool) {
+	if last {
+		s.noteCaching(r, frame)
+	}
 	switch r.role {
 	case roleCommand:
 		if r.info.Verb == command.ClientTrackingInfo {

@@ -150,3 +150,44 @@ func TestARedirectionWithoutAMaster(t *testing.T) {
 	k.want(track, "+OK\r\n")
 	late.want("CLIENT TRACKINGINFO", "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n")
 }
+
+// TestCachingAcrossMasters: CLIENT CACHING YES was answered by one master, and the command that
+// it is for by the next, which tracks its key.
+func TestCachingAcrossMasters(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	const flush, changed = ">2\r\n$10\r\ninvalidate\r\n_\r\n", ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\nk\r\n"
+	for _, tt := range []struct {
+		name          string
+		before, after []string
+		reply, told   string
+	}{
+		{"a command", []string{"CLIENT CACHING YES"}, []string{"GET k"}, flush + "_\r\n", changed},
+		{"behind a command about clients", []string{"CLIENT CACHING YES", "CLIENT TRACKINGINFO"}, []string{"GET k"}, flush + "_\r\n", changed},
+		{"a transaction", []string{"CLIENT CACHING YES"}, []string{"MULTI", "GET k", "EXEC"}, flush + "+OK\r\n+QUEUED\r\n*1\r\n_\r\n", changed},
+		{"an open transaction", []string{"CLIENT CACHING YES", "MULTI", "GET k"}, []string{"EXEC"}, flush + "*1\r\n_\r\n", changed},
+		{"a command before", []string{"CLIENT CACHING YES", "GET other"}, []string{"GET k"}, flush + "_\r\n", ""},
+		{"a transaction before", []string{"CLIENT CACHING YES", "MULTI", "GET other", "EXEC"}, []string{"GET k"}, flush + "_\r\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flushed(t, a, b)
+			publish(topology.Serving, a)
+			k := newTalk(t, front)
+			k.want("HELLO 3", "%")
+			k.want("CLIENT TRACKING ON OPTIN", "+OK\r\n")
+			for _, cmd := range tt.before {
+				k.ask(cmd)
+			}
+			publish(topology.Serving, b)
+			k.send(wire(tt.after...))
+			got, _ := k.take(len(tt.reply), 10*time.Second)
+			if string(got) != tt.reply {
+				t.Errorf("%q: got %q, want %q", tt.after, got, tt.reply)
+			}
+			newTalk(t, b).want("SET k 1", "+OK\r\n")
+			if got := k.ask(); got != tt.told {
+				t.Errorf("when the key has changed it is told %q, want %q", got, tt.told)
+			}
+		})
+	}
+}

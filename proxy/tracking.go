@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 
 	"steadis/proxy/command"
 	"steadis/proxy/hold"
@@ -17,6 +18,7 @@ type tracking struct {
 	accepted [][][]byte // the commands that made it what it is, to make it so again
 	to       *Session   // who gets the messages; nil: this client itself
 	waits    bool       // to be restored once to has a connection, or a MULTI has ended
+	caching  bool       // a CLIENT CACHING YES is for the next command
 }
 
 // redirectAt returns the index of the id after REDIRECT, 0 if there is none.
@@ -240,6 +242,23 @@ func (s *Session) restoreTracking(conn *upstream.Conn) {
 		raw = resp.AppendCommandBytes(raw, withRedirect(args, id)...)
 	}
 	s.giveBack(pieceTrack, len(t.accepted), raw)
+}
+
+// noteCaching notes, by the reply to r, whether what comes next is to be tracked because of a
+// CLIENT CACHING YES. Without that a new master would not track it, while the client keeps it
+// and would never hear that it has changed. (What NO has asked for is no harm if it is lost.)
+func (s *Session) noteCaching(r *request, frame []byte) {
+	switch {
+	case s.track == nil:
+	case r.role == roleCommand && r.info.Verb == command.ClientCaching:
+		if frame[0] != '-' {
+			s.track.caching = command.Is(r.args[2], "yes")
+		}
+	case r.role == roleRestore, r.role == roleMulti, r.role == roleQueued, strings.HasPrefix(r.info.Name, "client|"):
+		// It lasts (Redis 7.0 networking.c resetClient).
+	default:
+		s.track.caching = false
+	}
 }
 
 // privateConn returns the session's private connection, nil if it has none.
