@@ -191,3 +191,40 @@ func TestCachingAcrossMasters(t *testing.T) {
 		})
 	}
 }
+
+// TestABlockingCommandBehindAnother: its time begins when the one in front of it is over, also
+// when it is asked again at another master.
+func TestABlockingCommandBehindAnother(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	k := newTalk(t, front)
+	k.send(wire("BLPOP none 3", "BLPOP q 3"))
+	if got, _ := k.take(len("*-1\r\n"), 10*time.Second); string(got) != "*-1\r\n" {
+		t.Fatalf("the first: %q", got)
+	}
+	publish(topology.Serving, b)
+	if got, _ := k.take(1, 500*time.Millisecond); len(got) > 0 {
+		t.Errorf("the second is answered before its time: %q", got)
+	}
+	newTalk(t, b).want("RPUSH q x", ":1\r\n")
+	if got, _ := k.take(len("*2\r\n$1\r\nq\r\n$1\r\nx\r\n"), 10*time.Second); string(got) != "*2\r\n$1\r\nq\r\n$1\r\nx\r\n" {
+		t.Errorf("the second: %q", got)
+	}
+}
+
+// TestBlockingCommandsWithoutAMaster: each has its own time, one behind the other.
+func TestBlockingCommandsWithoutAMaster(t *testing.T) {
+	a := realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	k := newTalk(t, front)
+	k.want("GET k", "$-1\r\n")
+	publish(topology.Holding, a)
+	began := time.Now()
+	k.send(wire("BLPOP none 0.5", "BLPOP q 0.5", "BLPOP q 0.5"))
+	if got, _ := k.take(len("*-1\r\n*-1\r\n*-1\r\n"), 10*time.Second); string(got) != "*-1\r\n*-1\r\n*-1\r\n" {
+		t.Fatalf("got %q", got)
+	}
+	if took := time.Since(began); took < 1500*time.Millisecond {
+		t.Errorf("three times half a second took %v", took)
+	}
+}

@@ -109,6 +109,7 @@ func (s *Session) endWait(r *request) {
 		reply = []byte(voidWait(r.info))
 	}
 	s.leave(r, s.server.hold.Release)
+	s.beginNext(r)
 	r.state, r.reply = done, reply
 }
 
