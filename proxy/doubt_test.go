@@ -1,8 +1,12 @@
 package proxy_test
 
 import (
+	"bytes"
+	"context"
+	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -61,5 +65,50 @@ func TestNothingInDoubt(t *testing.T) {
 				t.Errorf("%q: got %q, closed %v, want %q", tt.cmds, got, closed, tt.reply)
 			}
 		})
+	}
+}
+
+// cutOnce is a connection that ends in the midst of a reply: behind the text at. cut is shared by
+// all of them, and the first one that comes to it has it.
+type cutOnce struct {
+	net.Conn
+	at  []byte
+	cut *atomic.Bool
+}
+
+func (c *cutOnce) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if i := bytes.Index(p[:n], c.at); i >= 0 && c.cut.CompareAndSwap(true, false) {
+		c.Conn.Close()
+		return i + len(c.at), nil
+	}
+	return n, err
+}
+
+// TestHalfAnExecReply: Redis' reply to an EXEC that subscribes comes in pieces, and the client has
+// some of them when the master is lost. Whatever in_doubt says, there is no reply that goes on there.
+func TestHalfAnExecReply(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	for _, mode := range []proxy.InDoubt{proxy.InDoubtClose, proxy.InDoubtError, proxy.InDoubtRetry} {
+		var cut atomic.Bool
+		dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+			nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &cutOnce{Conn: nc, at: []byte("$1\r\nx\r\n:1\r\n*3\r\n$9\r\nsub"), cut: &cut}, nil
+		}
+		front, _, publish := inFront(t, proxy.Options{InDoubt: mode, Dial: dial}, a)
+		k := newTalk(t, front)
+		cut.Store(true)
+		k.send(wire("MULTI", "SET k 1", "SUBSCRIBE x y", "EXEC"))
+		const want = "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n"
+		if got, _ := k.take(len(want), 10*time.Second); string(got) != want {
+			t.Errorf("in_doubt %d: got %q, want %q", mode, got, want)
+		}
+		publish(topology.Serving, b)
+		if got, closed := k.take(1, 10*time.Second); len(got) > 0 || !closed {
+			t.Errorf("in_doubt %d: %q follows half a reply, closed %v", mode, got, closed)
+		}
 	}
 }

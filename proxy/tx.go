@@ -325,6 +325,7 @@ func (s *Session) txEnded(r *request, frame []byte, last bool) {
 		own := s.tx.answers()
 		if !own {
 			s.part(r, frame)
+			r.parted = !last && *s.queue.At(0) == r
 		}
 		if !last {
 			return
