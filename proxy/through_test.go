@@ -228,3 +228,46 @@ func TestBlockingCommandsWithoutAMaster(t *testing.T) {
 		t.Errorf("three times half a second took %v", took)
 	}
 }
+
+// TestATransactionOfAUserWhoComesBack: the next master does not know the user at first. What was
+// watched is lost, and of an open MULTI nothing runs, in it or outside.
+func TestATransactionOfAUserWhoComesBack(t *testing.T) {
+	a, b := realRedis(t), realRedis(t)
+	front, _, publish := inFront(t, proxy.Options{}, a)
+	const refused = "-WRONGPASS"
+	for _, tt := range []struct {
+		name                   string
+		before, without, after []string
+		want                   string
+	}{
+		{"open MULTI", []string{"MULTI", "SET k 1"}, []string{"SET k 2"}, []string{"SET k 3", "EXEC", "GET k"}, "+QUEUED\r\n-EXECABORT Transaction discarded because of previous errors.\r\n$-1\r\n"},
+		{"open MULTI, DISCARD", []string{"MULTI", "SET k 1"}, []string{"SET k 2"}, []string{"SET k 3", "DISCARD", "GET k"}, "+QUEUED\r\n+OK\r\n$-1\r\n"},
+		{"open MULTI, EXEC refused", []string{"MULTI", "SET k 1"}, []string{"EXEC"}, []string{"SET k 3", "GET k"}, "+OK\r\n$1\r\n3\r\n"},
+		{"WATCH", []string{"WATCH k"}, []string{"GET k"}, []string{"MULTI", "SET k 3", "EXEC", "GET k"}, "+OK\r\n+QUEUED\r\n*-1\r\n$-1\r\n"},
+		{"WATCH, then another user", []string{"WATCH k"}, []string{"GET k"}, []string{"AUTH v p", "MULTI", "SET k 3", "EXEC", "GET k"}, "+OK\r\n+OK\r\n+QUEUED\r\n*-1\r\n$-1\r\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flushed(t, a, b)
+			newTalk(t, a).want("ACL SETUSER u on >p ~* +@all", "+OK\r\n")
+			newTalk(t, b).want("ACL SETUSER v on >p ~* +@all", "+OK\r\n")
+			newTalk(t, b).ask("ACL DELUSER u")
+			publish(topology.Serving, a)
+			k := newTalk(t, front)
+			k.want("AUTH u p", "+OK\r\n")
+			for _, cmd := range tt.before {
+				k.ask(cmd)
+			}
+			publish(topology.Serving, b)
+			for _, cmd := range tt.without {
+				k.want(cmd, refused)
+			}
+			if !strings.HasPrefix(tt.after[0], "AUTH") {
+				newTalk(t, b).want("ACL SETUSER u on >p ~* +@all", "+OK\r\n")
+			}
+			k.send(wire(tt.after...))
+			if got, _ := k.hear(len(tt.after), answerFor, quiet); string(got) != tt.want {
+				t.Errorf("%q: got %q, want %q", tt.after, got, tt.want)
+			}
+		})
+	}
+}
