@@ -56,8 +56,9 @@ func (s *Session) adoptDirectly(r *request) bool {
 	if r == nil || r.role != roleAdopt || r.link != nil || r.direct || !r.target.Auth || r.target == s.ident {
 		return false
 	}
-	if s.tx != nil {
+	if t := s.tx; t != nil {
 		s.endTx(false)
+		s.tx = &transaction{watched: t.watched, lost: t.watched}
 	}
 	s.unpin(false)
 	r.own().direct = true

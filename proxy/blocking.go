@@ -141,11 +141,28 @@ func (s *Session) unblocked(r *request, frame []byte) {
 		if r.reply != nil && frame[0] != '-' {
 			frame = r.reply
 		}
+		s.beginNext(r)
 		s.answer(r, frame)
 	case r.info.Verb == command.XRead:
 		r.noteLastID(frame)
 	case frame[0] == '-':
 		r.reply = []byte(voidWait(r.info)) // nothing is in front of the WAIT: it waits for nothing
+	}
+}
+
+// beginNext lets the time of the next blocking command behind r, which is over, begin now, as it
+// does in Redis: it may have come long ago.
+func (s *Session) beginNext(r *request) {
+	behind := false
+	for i := range s.queue.Len() {
+		q := *s.queue.At(i)
+		if behind && q.info.Class == command.Blocking {
+			if _, d, ok := q.info.Timeout(q.args); ok && d > 0 && q.state == unsent {
+				q.own().until = s.server.now().Add(d)
+			}
+			return
+		}
+		behind = behind || q == r
 	}
 }
 

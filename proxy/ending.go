@@ -130,6 +130,10 @@ func (s *Session) bury() {
 	s.next = 0
 	s.endSub()
 	s.unpin(false)
+	for _, tell := range s.borrowers {
+		s.server.spawn(func() { tell(nil) })
+	}
+	s.borrowers = nil
 	s.server.forgetRedirect(s)
 	if s.link != nil {
 		s.server.pool.Release(s.link)

@@ -245,9 +245,10 @@ func (s *Session) Rejected(frame []byte) upstream.Owner {
 	return s.soil()
 }
 
-// giveUpTicket ends a subscription's waiting, when the hold time is over.
+// giveUpTicket ends a subscription's waiting, and a redirection's, when the hold time is over.
 func (s *Session) giveUpTicket() {
 	s.mu.Lock()
+	s.giveUpRedirect()
 	if u := s.sub; !s.dead && u != nil && u.asking != nil {
 		r := u.asking
 		u.member.Cancel(u.ticket)

@@ -185,6 +185,10 @@ func (s *Session) inDoubt(r *request) bool {
 		return false
 	case roleMulti, roleQueued:
 		return false // without an EXEC it did not run
+	case roleCommand:
+		if r.info.Class == command.Session || r.info.Class == command.Transaction {
+			return false // it concerns only a connection that is gone, if that (UNWATCH, EXEC without MULTI)
+		}
 	}
 	return !r.repeatable()
 }

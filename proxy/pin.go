@@ -23,13 +23,14 @@ type pin struct {
 type piece uint8
 
 const (
-	pieceTouch piece = 1 << iota // CLIENT NO-TOUCH
-	pieceTrack                   // CLIENT TRACKING
-	pieceSub                     // subscriptions
-	pieceTx                      // MULTI and what was queued
+	pieceTouch   piece = 1 << iota // CLIENT NO-TOUCH
+	pieceTrack                     // CLIENT TRACKING
+	pieceSub                       // subscriptions
+	pieceCaching                   // CLIENT CACHING YES, for what comes next
+	pieceTx                        // MULTI and what was queued
 	pieceMonitor
 
-	allPieces = pieceTouch | pieceTrack | pieceSub | pieceTx | pieceMonitor
+	allPieces = pieceTouch | pieceTrack | pieceSub | pieceCaching | pieceTx | pieceMonitor
 )
 
 // restoreInfo and resubscribeInfo are the commands of steadis' own requests.
@@ -175,6 +176,9 @@ func (s *Session) restore(conn *upstream.Conn) {
 	}
 	if missing&pieceSub != 0 && s.sub != nil && !s.sub.fanned() {
 		s.restoreSub(p.conn != conn && p.conn.Generation() == conn.Generation())
+	}
+	if missing&pieceCaching != 0 && s.track != nil && s.track.caching {
+		s.giveBack(pieceCaching, 1, resp.AppendCommand(nil, "CLIENT", "CACHING", "YES"))
 	}
 	if missing&pieceTx != 0 && s.tx != nil && len(s.tx.log) > 0 {
 		s.restoreTx(conn)

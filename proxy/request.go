@@ -90,6 +90,7 @@ type rare struct {
 	name      *string           // HELLO SETNAME
 	direct    bool              // of an adopting request: see adoptDirectly
 	to        *Session          // of CLIENT TRACKING: who gets the messages
+	aim       *upstream.Conn    // and over which connection, as raw has it
 	local     bool              // inside MULTI: steadis' own answer stands in for Redis'
 	inside    bool              // a CLIENT REPLY that has come behind a MULTI
 	judged    bool              // what steadis is to answer Redis has found no fault with

@@ -64,8 +64,8 @@ type Session struct {
 	sub   *subscription
 	track *tracking
 
-	borrowers  []func(upstreamID int64) // wait for the private connection's id in Redis
-	executing  int                      // while an EXEC is answered: how many commands it had
+	borrowers  []func(*upstream.Conn) // wait for the private connection
+	executing  int                    // while an EXEC is answered: how many commands it had
 	monitoring bool
 	shadows    int  // PINGs that steadis has answered and that are in flight
 	untouched  bool // CLIENT NO-TOUCH ON
@@ -272,6 +272,9 @@ func (s *Session) answered(r *request) {
 
 // deal takes a frame by what its request is for.
 func (s *Session) deal(r *request, frame []byte, last bool) {
+	if last {
+		s.noteCaching(r, frame)
+	}
 	switch r.role {
 	case roleCommand:
 		if r.info.Verb == command.ClientTrackingInfo {

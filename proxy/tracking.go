@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 
 	"steadis/proxy/command"
+	"steadis/proxy/hold"
 	"steadis/proxy/resp"
 	"steadis/proxy/upstream"
 )
@@ -16,6 +18,7 @@ type tracking struct {
 	accepted [][][]byte // the commands that made it what it is, to make it so again
 	to       *Session   // who gets the messages; nil: this client itself
 	waits    bool       // to be restored once to has a connection, or a MULTI has ended
+	caching  bool       // a CLIENT CACHING YES is for the next command
 }
 
 // redirectAt returns the index of the id after REDIRECT, 0 if there is none.
@@ -39,42 +42,83 @@ func (s *Session) advanceTracking(r *request) bool {
 	}
 	queued := s.tx != nil && s.tx.multi
 	at := redirectAt(r.args)
-	if at == 0 || r.to != nil {
-		if queued {
-			return s.pickQueued(r)
-		}
-		r.role = roleTrack
-		return s.pickAlone(r)
+	if at == 0 || r.to != nil && s.aimed(r) {
+		return s.pickTracking(r, queued)
+	}
+	if link := s.pinned(); link.Conn() == nil {
+		s.next = 0
+		return s.wait(link) // like any command, and so does not wait for the target when the hold time is over
 	}
 	id, err := strconv.ParseUint(string(r.args[at]), 10, 63)
 	target := s.server.session(id)
 	if err != nil || target == nil {
+		if r.to != nil {
+			r.to = nil // it was there
+		}
 		if err == nil { // an id that is nobody's in Redis either
 			r.raw = resp.AppendCommandBytes(nil, withRedirect(r.args, nobodyID)...)
 		}
-		if queued {
-			return s.pickQueued(r)
-		}
-		r.role = roleTrack
-		return s.pickAlone(r)
+		return s.pickTracking(r, queued)
 	}
 	s.barrier, r.state, r.role = r, sent, roleElsewhere
 	r.own().to = target
-	s.server.spawn(func() { target.lend(s, func(id int64) { s.redirected(r, id) }) })
+	s.server.spawn(func() { target.lend(s, func(to *upstream.Conn) { s.redirected(r, to) }) })
 	return true
 }
 
-// redirected goes on with a CLIENT TRACKING ... REDIRECT: upstreamID is the target's
-// id in Redis.
-func (s *Session) redirected(r *request, upstreamID int64) {
+// pickTracking picks a CLIENT TRACKING.
+func (s *Session) pickTracking(r *request, queued bool) bool {
+	if queued {
+		return s.pickQueued(r)
+	}
+	r.role = roleTrack
+	return s.pickAlone(r)
+}
+
+// aimed says whether r, which redirects to another client, has the id in Redis that this one
+// has at this master.
+func (s *Session) aimed(r *request) bool {
+	return r.aim != nil && r.aim == r.to.privateConn() && r.aim.Generation() == s.server.pool.Gate().Generation
+}
+
+// aimRedirect writes the id of the connection to into a CLIENT TRACKING.
+func aimRedirect(r *request, to *upstream.Conn) {
+	r.raw = resp.AppendCommandBytes(nil, withRedirect(r.args, to.ClientID())...)
+}
+
+// reaim aims a CLIENT TRACKING that was queued in MULTI anew, for own, its client's connection
+// to another master. If the target has none there yet, own stands for it until EXEC has run
+// (noteTracking).
+func reaim(r *request, own *upstream.Conn) {
+	if r.aim = r.to.privateConn(); r.aim == nil || r.aim.Generation() != own.Generation() {
+		r.aim = own
+	}
+	aimRedirect(r, r.aim)
+}
+
+// redirected goes on with a CLIENT TRACKING ... REDIRECT: to is the target's connection,
+// nil if the target has ended.
+func (s *Session) redirected(r *request, to *upstream.Conn) {
 	s.mu.Lock()
-	if !s.dead {
+	if !s.dead && s.barrier == r && r.role == roleElsewhere {
 		s.barrier = nil
-		r.raw = resp.AppendCommandBytes(nil, withRedirect(r.args, upstreamID)...)
+		if r.aim = to; to != nil {
+			aimRedirect(r, to)
+		} // else there is no such client any more, as advanceTracking finds
 		r.state, r.role, s.next = unsent, roleCommand, 0
 	}
 	s.mu.Unlock()
 	s.Settle()
+}
+
+// giveUpRedirect refuses a CLIENT TRACKING that waits for its target's connection, when the
+// hold time is over. s.mu must be held.
+func (s *Session) giveUpRedirect() {
+	if r := s.barrier; r != nil && r.role == roleElsewhere && r.to != nil {
+		s.barrier = nil
+		s.refuse(r, hold.Expired, s.server.outageReply())
+		s.answerReady()
+	}
 }
 
 // withRedirect returns args with another id after REDIRECT.
@@ -88,13 +132,13 @@ func withRedirect(args [][]byte, id int64) [][]byte {
 	return out
 }
 
-// lend gives the session a private connection whose id in Redis borrower may redirect
-// its messages to, and tells that id once there is one: 0 if the session has ended.
-func (s *Session) lend(borrower *Session, tell func(upstreamID int64)) {
+// lend gives the session a private connection that borrower may redirect its messages to,
+// and tells which that is once there is one: nil if the session has ended.
+func (s *Session) lend(borrower *Session, tell func(*upstream.Conn)) {
 	s.mu.Lock()
 	if s.dead {
 		s.mu.Unlock()
-		tell(0)
+		tell(nil)
 		return
 	}
 	link := s.pinned()
@@ -102,12 +146,15 @@ func (s *Session) lend(borrower *Session, tell func(upstreamID int64)) {
 	s.server.noteRedirect(s, borrower)
 	link.Keep()
 	conn := link.Conn()
+	if conn != nil && conn.Generation() != s.server.pool.Gate().Generation {
+		conn = nil // a former master's
+	}
 	if conn == nil {
 		s.borrowers = append(s.borrowers, tell)
 	}
 	s.mu.Unlock()
 	if conn != nil {
-		tell(conn.ClientID())
+		tell(conn)
 	}
 }
 
@@ -125,7 +172,7 @@ func (s *Session) connected() func() {
 	s.borrowers = nil
 	return func() {
 		for _, tell := range waiting {
-			tell(conn.ClientID())
+			tell(conn)
 		}
 		for _, b := range s.server.redirecting(s) {
 			b.retrack()
@@ -168,6 +215,9 @@ func (s *Session) noteTracking(r *request) {
 		return slices.EqualFunc(args, r.args, bytes.Equal) // the last one counts
 	}), r.args)
 	s.track.to = r.to
+	if r.to != nil && r.aim != r.to.privateConn() {
+		s.pin.missing |= pieceTrack // the target has another connection since
+	}
 }
 
 // restoreTracking turns tracking on again on a new connection.
@@ -192,6 +242,23 @@ func (s *Session) restoreTracking(conn *upstream.Conn) {
 		raw = resp.AppendCommandBytes(raw, withRedirect(args, id)...)
 	}
 	s.giveBack(pieceTrack, len(t.accepted), raw)
+}
+
+// noteCaching notes, by the reply to r, whether what comes next is to be tracked because of a
+// CLIENT CACHING YES. Without that a new master would not track it, while the client keeps it
+// and would never hear that it has changed. (What NO has asked for is no harm if it is lost.)
+func (s *Session) noteCaching(r *request, frame []byte) {
+	switch {
+	case s.track == nil:
+	case r.role == roleCommand && r.info.Verb == command.ClientCaching:
+		if frame[0] != '-' {
+			s.track.caching = command.Is(r.args[2], "yes")
+		}
+	case r.role == roleRestore, r.role == roleMulti, r.role == roleQueued, strings.HasPrefix(r.info.Name, "client|"):
+		// It lasts (Redis 7.0 networking.c resetClient).
+	default:
+		s.track.caching = false
+	}
 }
 
 // privateConn returns the session's private connection, nil if it has none.

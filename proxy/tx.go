@@ -23,7 +23,7 @@ type transaction struct {
 	log     []*request // MULTI and what was queued since, with their replies given
 	bytes   int
 	load    int64     // what log takes in memory
-	over    bool      // log was too long to be kept
+	over    bool      // log does not have all that was queued: it was too long to be kept
 	acts    bool      // a command was sent that is an effect, or will be
 	queued  int       // commands that Redis has queued
 	effects []*effect // of those that do something to the session
@@ -325,6 +325,7 @@ func (s *Session) txEnded(r *request, frame []byte, last bool) {
 		own := s.tx.answers()
 		if !own {
 			s.part(r, frame)
+			r.parted = !last && *s.queue.At(0) == r
 		}
 		if !last {
 			return
@@ -368,16 +369,24 @@ func (s *Session) loseWatch(conn *upstream.Conn) bool {
 	return true
 }
 
-// restoreTx brings conn, a new one, to where the transaction was on the former one.
+// restoreTx brings conn, a new one, to where the transaction was on the former one. One that
+// was not kept whole is void from now on: a part of it must not run.
 func (s *Session) restoreTx(conn *upstream.Conn) {
+	log := s.tx.log
+	if s.tx.over {
+		s.tx.dirty, log = true, log[:1] // MULTI: what is still to come is queued, or refused, as ever
+	}
 	var raw []byte
-	for _, q := range s.tx.log {
-		if q.scans() {
+	for _, q := range log {
+		switch {
+		case q.scans():
 			aimCursor(q, conn.Epoch())
+		case q.to != nil:
+			reaim(q, conn)
 		}
 		raw = append(raw, q.raw...)
 	}
-	s.giveBack(pieceTx, len(s.tx.log), raw)
+	s.giveBack(pieceTx, len(log), raw)
 }
 
 // endTx ends the transaction. Without clean, Redis does not know that, and the

@@ -109,6 +109,7 @@ func (s *Session) endWait(r *request) {
 		reply = []byte(voidWait(r.info))
 	}
 	s.leave(r, s.server.hold.Release)
+	s.beginNext(r)
 	r.state, r.reply = done, reply
 }
 
@@ -352,11 +353,10 @@ func (s *Session) rejected(l *upstream.Link, frame []byte) {
 	if private && s.adoptDirectly(s.firstUnsent()) {
 		return
 	}
+	// What was watched is lost, and a MULTI in which a command was refused is void, but it is
+	// open: what is still to come must not run outside of it.
 	s.replaceLink(l)
 	s.refuseAll(hold.Failed, frame)
-	if s.tx != nil && private && !s.dead {
-		s.endTx(false)
-	}
 }
 
 func (s *Session) firstUnsent() *request {
