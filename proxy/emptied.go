@@ -37,7 +37,7 @@ func (c *conductor) accepts(ctx context.Context) bool {
 	if !c.guards() {
 		return true
 	}
-	ask, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
+	ask, cancel := c.whileItCounts(ctx)
 	defer cancel()
 	now, err := recall(ask, c.pilot)
 	switch {
@@ -47,6 +47,9 @@ func (c *conductor) accepts(ctx context.Context) bool {
 		}
 		c.knownBy, c.untold = 0, true
 		return true
+	case err != nil && c.o.Board.Load() != c.view:
+		c.land() // the next view says what to do
+		return false
 	case err != nil:
 		c.lostPilot(err)
 		c.rest(ctx, upstream.Backoff(0))
@@ -63,6 +66,14 @@ func (c *conductor) accepts(ctx context.Context) bool {
 	c.known, c.knownBy = now, c.view.Generation
 	c.resigned.Store(0)
 	return true
+}
+
+// whileItCounts is whileItMatters for what the pilot is asked: another steadis may have stopped the master
+// meanwhile, and that is to delay neither the next one nor the refusals.
+func (c *conductor) whileItCounts(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, matters := c.whileItMatters(ctx)
+	ctx, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
+	return ctx, func() { cancel(); matters() }
 }
 
 // A master that may come back without its data is dialled in quick succession, over 2 s or so: its
@@ -99,7 +110,7 @@ func (c *conductor) remember(ctx context.Context, replication []byte) bool {
 // arrest has everybody wait for the pilot's master, and another one made.
 func (c *conductor) arrest(ctx context.Context, why string) {
 	stop := min(emptiedPause, c.set.Load().Hold/2)
-	pause, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
+	pause, cancel := c.whileItCounts(ctx)
 	defer cancel()
 	// A replica that was faster and still waits for its copy loses nothing by losing its connection. Both
 	// commands run at once, so none can come between.

@@ -11,6 +11,7 @@ import (
 
 	"steadis/proxy"
 	"steadis/sentinel/topology"
+	"steadis/test/fake"
 )
 
 // replaceAsked is one call of Options.Replace; the test answers it.
@@ -201,5 +202,31 @@ func TestRestartedMasterWithItsData(t *testing.T) {
 			default:
 			}
 		})
+	}
+}
+
+// TestMasterStoppedWhileItIsAsked: another steadis may stop it just after it has proved to be a master. What
+// it was asked is not waited for once there is another one.
+func TestMasterStoppedWhileItIsAsked(t *testing.T) {
+	former, next := fake.StartRedis(listen(t)), fake.StartRedis(listen(t))
+	stopped, asked := make(chan struct{}), make(chan struct{}, 10)
+	t.Cleanup(func() { close(stopped); former.Close(); next.Close() })
+	former.On(func(call fake.Call) string {
+		if call.Args[0] == "INFO" {
+			asked <- struct{}{}
+			<-stopped
+		}
+		return ""
+	})
+	o := proxy.Options{Upstream: proxy.UpstreamOptions{DialTimeout: 5 * time.Second}}
+	o.Replace = func(context.Context, uint64, string) error { return nil }
+	addr, _, publish := inFront(t, o, former.Addr())
+	k := newTalk(t, addr)
+	<-asked
+	began := time.Now()
+	publish(topology.Serving, next.Addr())
+	k.want("GET k", "$-1\r\n")
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the next master was followed after %v", took)
 	}
 }
