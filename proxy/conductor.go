@@ -42,6 +42,7 @@ type conductor struct {
 	known   history
 	knownBy uint64
 	untold  bool
+	silence time.Time // since when the master takes connections and says nothing; zero if it does not
 	// replacing is the generation whose master is being replaced because it has lost its data,
 	// resigned the last one whose could not be. 0: none.
 	replacing, resigned atomic.Uint64
@@ -120,6 +121,7 @@ func (c *conductor) fly(ctx context.Context) {
 	c.pool.Retire(c.view.Generation)
 	set := c.set.Load()
 	id := upstream.Identity{User: set.User, Password: set.Password, Auth: set.Password != ""}
+	began := c.now()
 	dial, cancel := c.whileItMatters(ctx)
 	pilot, err := c.pool.NewPilot(dial, c.view.Master, c.view.Generation, id)
 	cancel()
@@ -136,6 +138,7 @@ func (c *conductor) fly(ctx context.Context) {
 	if ctx.Err() != nil || c.o.Board.Load() != c.view {
 		return
 	}
+	c.noteSilence(began, err)
 	if c.tried++; c.tried == 1 {
 		c.o.Log.Warn("the master does not take commands; trying again until it does or Sentinel names another",
 			zap.String("master", c.view.Master), zap.Uint64("generation", c.view.Generation), zap.Error(err))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"strconv"
 	"time"
 
@@ -28,6 +29,9 @@ import (
 // as well, finds the master down meanwhile if that is not too long for it.
 const emptiedPause = 10 * time.Second
 
+// stop is how long this proxy stops an emptied master: two such times fit into the hold time.
+func (c *conductor) stop() time.Duration { return min(emptiedPause, c.set.Load().Hold/3) }
+
 // guards says whether a master that has lost its data is to be replaced.
 func (s *Server) guards() bool { return s.o.Replace != nil && !s.o.Reader }
 
@@ -37,8 +41,9 @@ func (c *conductor) accepts(ctx context.Context) bool {
 	if !c.guards() {
 		return true
 	}
-	ask, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
+	ask, cancel := c.whileItCounts(ctx)
 	defer cancel()
+	began := c.now()
 	now, err := recall(ask, c.pilot)
 	switch {
 	case errors.Is(err, errUntold):
@@ -47,14 +52,18 @@ func (c *conductor) accepts(ctx context.Context) bool {
 		}
 		c.knownBy, c.untold = 0, true
 		return true
+	case err != nil && c.o.Board.Load() != c.view:
+		c.land() // the next view says what to do
+		return false
 	case err != nil:
+		c.noteSilence(began, err)
 		c.lostPilot(err)
 		c.rest(ctx, upstream.Backoff(0))
 		return false
 	}
 	c.untold = false
 	if c.knownBy == c.view.Generation && c.resigned.Load() != c.view.Generation {
-		if why := now.lost(c.known); why != "" {
+		if why := now.lost(c.known); why != "" && !c.stoppedInVain(why) {
 			c.arrest(ctx, why)
 			c.land()
 			return false
@@ -62,7 +71,42 @@ func (c *conductor) accepts(ctx context.Context) bool {
 	}
 	c.known, c.knownBy = now, c.view.Generation
 	c.resigned.Store(0)
+	c.silence = time.Time{}
 	return true
+}
+
+// noteSilence notes since when the master takes connections and says nothing, by the error of an attempt
+// that began then. So it looks while another steadis has it stopped.
+func (c *conductor) noteSilence(began time.Time, err error) {
+	var fault net.Error
+	var op *net.OpError
+	switch {
+	case !errors.As(err, &fault) || !fault.Timeout() || errors.As(err, &op) && op.Op == "dial":
+		c.silence = time.Time{}
+	case c.silence.IsZero():
+		c.silence = began
+	}
+}
+
+// stoppedInVain says whether an emptied master has been stopped by others already, so long that another
+// try is not worth it: each of a hundred sidecars would stop it once more. One other may fail for a
+// reason of its own, as that it reaches no Sentinel.
+func (c *conductor) stoppedInVain(why string) bool {
+	if c.silence.IsZero() || c.now().Sub(c.silence) < c.stop()*3/2 {
+		return false
+	}
+	c.o.Log.Error("the master has lost its data and is served as it is: it has been stopped by others, and nobody has replaced it",
+		zap.String("master", c.view.Master), zap.Uint64("generation", c.view.Generation), zap.String("why", why),
+		zap.Duration("silent", c.now().Sub(c.silence)))
+	return true
+}
+
+// whileItCounts is whileItMatters for what the pilot is asked: another steadis may have stopped the master
+// meanwhile, and that is to delay neither the next one nor the refusals.
+func (c *conductor) whileItCounts(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, matters := c.whileItMatters(ctx)
+	ctx, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
+	return ctx, func() { cancel(); matters() }
 }
 
 // A master that may come back without its data is dialled in quick succession, over 2 s or so: its
@@ -98,8 +142,8 @@ func (c *conductor) remember(ctx context.Context, replication []byte) bool {
 
 // arrest has everybody wait for the pilot's master, and another one made.
 func (c *conductor) arrest(ctx context.Context, why string) {
-	stop := min(emptiedPause, c.set.Load().Hold/2)
-	pause, cancel := context.WithTimeout(ctx, c.set.Load().DialTimeout)
+	stop := c.stop()
+	pause, cancel := c.whileItCounts(ctx)
 	defer cancel()
 	// A replica that was faster and still waits for its copy loses nothing by losing its connection. Both
 	// commands run at once, so none can come between.

@@ -11,6 +11,7 @@ import (
 
 	"steadis/proxy"
 	"steadis/sentinel/topology"
+	"steadis/test/fake"
 )
 
 // replaceAsked is one call of Options.Replace; the test answers it.
@@ -135,7 +136,7 @@ func TestEmptiedMasterIsStopped(t *testing.T) {
 // TestEmptiedMasterIsServedIfNobodyReplacesIt: for as long as it is stopped it is tried to; and the
 // next time, too.
 func TestEmptiedMasterIsServedIfNobodyReplacesIt(t *testing.T) {
-	g := guard(t, 6*time.Second)
+	g := guard(t, 9*time.Second)
 	for round := range 2 {
 		g.kill()
 		g.start()
@@ -153,7 +154,7 @@ func TestEmptiedMasterIsServedIfNobodyReplacesIt(t *testing.T) {
 				t.Fatalf("round %d: %q", round, got)
 			}
 		}
-		if attempts < 2 || attempts > 4 { // the pause is half of the hold time, 3 s
+		if attempts < 2 || attempts > 4 { // the pause is a third of the hold time, 3 s
 			t.Errorf("round %d: %d attempts", round, attempts)
 		}
 		for g.front.ask("SET k v") != "+OK\r\n" {
@@ -168,11 +169,13 @@ func TestRestartedMasterWithItsData(t *testing.T) {
 		name    string
 		options func(dir string) []string
 		save    bool
+		end     string // how it ends; else it is killed
 		want    string // the reason to replace it; empty: it is served
 	}{
 		{name: "append-only file", options: func(dir string) []string {
 			return []string{"--dir", dir, "--appendonly", "yes", "--appendfsync", "always"}
 		}},
+		{name: "dump of a planned restart", options: func(dir string) []string { return []string{"--dir", dir} }, end: "SHUTDOWN SAVE"},
 		{name: "older dump", options: func(dir string) []string { return []string{"--dir", dir} }, save: true, want: "with older data"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,6 +186,13 @@ func TestRestartedMasterWithItsData(t *testing.T) {
 			}
 			g.front.want("SET k2 v2", "+OK\r\n")
 			g.surveyed()
+			if tt.end != "" {
+				k := newTalk(t, g.master)
+				k.send(wire(tt.end))
+				if got, closed := k.take(1, 10*time.Second); len(got) > 0 || !closed {
+					t.Errorf("%s: %q, closed %v", tt.end, got, closed)
+				}
+			}
 			g.kill()
 			g.start(options...)
 			g.front.send(wire("GET k2"))
@@ -201,5 +211,65 @@ func TestRestartedMasterWithItsData(t *testing.T) {
 			default:
 			}
 		})
+	}
+}
+
+// TestMasterStoppedWhileItIsAsked: another steadis may stop it just after it has proved to be a master. What
+// it was asked is not waited for once there is another one.
+func TestMasterStoppedWhileItIsAsked(t *testing.T) {
+	former, next := fake.StartRedis(listen(t)), fake.StartRedis(listen(t))
+	stopped, asked := make(chan struct{}), make(chan struct{}, 10)
+	t.Cleanup(func() { close(stopped); former.Close(); next.Close() })
+	former.On(func(call fake.Call) string {
+		if call.Args[0] == "INFO" {
+			asked <- struct{}{}
+			<-stopped
+		}
+		return ""
+	})
+	o := proxy.Options{Upstream: proxy.UpstreamOptions{DialTimeout: 5 * time.Second}}
+	o.Replace = func(context.Context, uint64, string) error { return nil }
+	addr, _, publish := inFront(t, o, former.Addr())
+	k := newTalk(t, addr)
+	<-asked
+	began := time.Now()
+	publish(topology.Serving, next.Addr())
+	k.want("GET k", "$-1\r\n")
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("the next master was followed after %v", took)
+	}
+}
+
+// TestEmptiedMasterIsNotStoppedForGood: several steadis before a master that nobody replaces do not stop it one
+// after the other, each for its time.
+func TestEmptiedMasterIsNotStoppedForGood(t *testing.T) {
+	g := guard(t, 6*time.Second)
+	fronts := []*talk{g.front}
+	for range 2 {
+		o := proxy.Options{Hold: 6 * time.Second, Durable: proxy.Durable{Replicas: 1, Timeout: 3 * time.Second}, Upstream: proxy.UpstreamOptions{Heartbeat: 50 * time.Millisecond}}
+		o.Replace = func(context.Context, uint64, string) error { return errors.New("no") }
+		addr, _, _ := inFront(t, o, g.master)
+		k := newTalk(t, addr)
+		k.want("GET k", "$1\r\nv\r\n")
+		fronts = append(fronts, k)
+	}
+	g.kill()
+	go func() {
+		for {
+			select {
+			case a := <-g.asked:
+				a.answer <- errors.New("no")
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+	g.start()
+	began := time.Now()
+	for i, k := range fronts {
+		k.send(wire("GET k"))
+		if got, _ := k.take(5, 10*time.Second); string(got) != "$-1\r\n" {
+			t.Errorf("front %d: %q after %v", i, got, time.Since(began))
+		}
 	}
 }

@@ -78,10 +78,12 @@ func (h history) lost(before history) string {
 	switch {
 	case before.runID == "" || h.runID == before.runID:
 		return ""
-	case before.keys && !h.keys:
-		return "it has restarted without its data"
 	case h.olderID == before.replID && h.offset < before.offset:
 		return fmt.Sprintf("it has restarted with older data: %d of %d bytes of its history", h.offset, before.offset)
+	case h.olderID == before.replID:
+		return "" // it goes on where it was, be it without a key: those of a queue come and go
+	case before.keys && !h.keys:
+		return "it has restarted without its data"
 	}
 	return ""
 }

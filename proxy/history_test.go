@@ -19,6 +19,8 @@ func TestHistoryLost(t *testing.T) {
 		{"empty before, too", history{runID: "run1", replID: "history1"}, history{runID: "run2", replID: "history2"}, ""},
 		{"all of it, from an append-only file", full, history{runID: "run2", replID: "history2", keys: true}, ""},
 		{"all of it, from a dump", full, history{runID: "run2", replID: "history2", olderID: "history1", offset: 1000, keys: true}, ""},
+		{"all of it, from a dump when it had no key left", full, history{runID: "run2", replID: "history2", olderID: "history1", offset: 1000}, ""},
+		{"an older dump, without a key", full, history{runID: "run2", replID: "history2", olderID: "history1", offset: 900}, "older data: 900 of 1000 bytes"},
 		{"more than was known, from a dump", full, history{runID: "run2", replID: "history2", olderID: "history1", offset: 1014, keys: true}, ""},
 		{"an older dump", full, history{runID: "run2", replID: "history2", olderID: "history1", offset: 900, keys: true}, "older data: 900 of 1000 bytes"},
 		{"somebody else's dump", full, history{runID: "run2", replID: "history2", olderID: "history0", offset: 900, keys: true}, ""},

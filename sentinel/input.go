@@ -63,6 +63,7 @@ type (
 	planned struct {
 		generation uint64
 		plan
+		seen chan<- struct{} // closed once what follows from it is on the board; may be nil
 	}
 	unplanned struct{}
 	// ticked: time has passed, see state.deadline.

@@ -17,8 +17,14 @@ type plan struct {
 // only after Options.Timeout, and that one restarts is no reason.
 const minorityFor = 250 * time.Millisecond
 
+// onPlanned begins a plan, unless commands are held already. Of a master that has lost its data such
+// a hold may be what is left of the plan before: while it is stopped it does not tell the ROLE
+// that would end that. Then only a failover that somebody claims is a reason not to plan another one.
 func (s *state) onPlanned(in planned) {
-	if s.generation == in.generation && s.hold == nil {
+	if s.generation != in.generation {
+		return
+	}
+	if s.hold == nil || in.cause == causeEmptied && len(s.claimants()) == 0 {
 		s.plan = &in.plan
 	}
 }

@@ -149,3 +149,37 @@ func TestReplaceRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestReplaceAgain: the master is stopped, so that it does not tell its ROLE and the hold of the
+// first attempt stands. The second one asks all the same.
+func TestReplaceAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		defer b.stop()
+		b.pass(time.Second)
+		b.nodes[0].Freeze()
+		for _, s := range b.sentinels {
+			s.RefuseFailover("NOGOODSLAVE No suitable replica to promote")
+		}
+		if err := <-b.replace(10 * time.Second); !errors.Is(err, ErrNotBegun) {
+			t.Error(err)
+		}
+		b.pass(time.Second)
+		b.expect(topology.Holding, nodeAddr(0), 0, 1)
+		b.sentinels[0].RefuseFailover("")
+		asked := failovers(b.sentinels[0])
+		done := b.replace(9 * time.Second)
+		b.pass(0)
+		if n := failovers(b.sentinels[0]) - asked; n != 1 {
+			t.Errorf("asked %d times for it again", n)
+		}
+		b.promote(1)
+		b.announce(1, 1, 1)
+		b.announce(2, 1, 1)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		b.expect(topology.Serving, nodeAddr(1), 1, 2)
+		b.nodes[0].Thaw()
+	})
+}

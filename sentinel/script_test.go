@@ -273,7 +273,7 @@ func (w *world) happen(where string, words []string) {
 		if err != nil {
 			w.t.Fatal(where, err)
 		}
-		w.feed(planned{w.core.generation, plan{until: w.start.Add(time.Duration(until) * time.Millisecond), cause: causeSwitchover, reason: "a switchover was asked for"}})
+		w.feed(planned{generation: w.core.generation, plan: plan{until: w.start.Add(time.Duration(until) * time.Millisecond), cause: causeSwitchover, reason: "a switchover was asked for"}})
 	case "unplan":
 		w.feed(unplanned{})
 	case "expect":

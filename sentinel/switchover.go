@@ -213,7 +213,12 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 
 // plan has commands held, and returns the view that does so.
 func (c *change) plan(ctx context.Context, p plan) (*topology.View, error) {
-	c.w.report(ctx, planned{c.from.Generation, p})
+	seen := make(chan struct{})
+	c.w.report(ctx, planned{c.from.Generation, p, seen})
+	select {
+	case <-seen: // else a hold of before could be taken for what came of it
+	case <-ctx.Done():
+	}
 	held, err := c.await(ctx, func(v *topology.View) (bool, error) { return v.Phase == topology.Holding, nil })
 	if err != nil {
 		return nil, fmt.Errorf("commands could not be held: %w", err)

@@ -99,6 +99,9 @@ func (w *Watcher) loop(ctx context.Context) {
 		for _, e := range w.state.step(in, now) {
 			w.carryOut(ctx, e)
 		}
+		if p, ok := in.(planned); ok && p.seen != nil {
+			close(p.seen)
+		}
 		w.shoot()
 		if at := w.state.deadline(now); at.IsZero() {
 			timer.Stop()
