@@ -144,7 +144,7 @@ func (c *conductor) fly(ctx context.Context) {
 			zap.String("master", c.view.Master), zap.Uint64("generation", c.view.Generation), zap.Error(err))
 	}
 	c.shut(fmt.Sprintf("%s: %v", c.view.Master, err))
-	c.o.Board.Doubt(c.view.Generation, err.Error())
+	c.doubt(err)
 	c.rest(ctx, c.backoff())
 }
 

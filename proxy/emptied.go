@@ -114,11 +114,25 @@ func (c *conductor) whileItCounts(ctx context.Context) (context.Context, context
 const (
 	eagerTries = 300
 	eagerPause = 5 * time.Millisecond
+	// eagerDoubts: so many tries are one doubt, which has every Sentinel asked.
+	eagerDoubts = 20
 )
+
+// eager says whether the master is dialled that often now.
+func (c *conductor) eager() bool {
+	return c.guards() && c.knownBy == c.view.Generation && c.tried <= eagerTries
+}
+
+// doubt tells the control plane that the master could not be reached.
+func (c *conductor) doubt(err error) {
+	if !c.eager() || c.tried%eagerDoubts == 1 {
+		c.o.Board.Doubt(c.view.Generation, err.Error())
+	}
+}
 
 // backoff is how long to wait before the master is dialled again.
 func (c *conductor) backoff() time.Duration {
-	if c.guards() && c.knownBy == c.view.Generation && c.tried <= eagerTries {
+	if c.eager() {
 		return eagerPause + rand.N(eagerPause/2)
 	}
 	return upstream.Backoff(c.tried - 1)
@@ -165,7 +179,7 @@ const replaceAgain = time.Second
 // replace has the master of a generation replaced. What cannot be done while the master is stopped
 // will not be: then it is served as it is.
 func (c *conductor) replace(ctx context.Context, generation uint64, why string, within time.Duration) {
-	defer c.replacing.Store(0)
+	defer c.replacing.CompareAndSwap(generation, 0)
 	attempts, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for {
@@ -179,6 +193,9 @@ func (c *conductor) replace(ctx context.Context, generation uint64, why string, 
 		case <-timer.C:
 		case <-attempts.Done():
 			timer.Stop()
+			if ctx.Err() != nil {
+				return
+			}
 			c.resigned.Store(generation)
 			c.o.Log.Error("the master that has lost its data is served as it is, since nobody has replaced it", zap.Uint64("generation", generation))
 			return

@@ -49,6 +49,9 @@ func (s *state) begun() bool {
 	if s.hold == nil {
 		return false
 	}
+	if s.hold.cause == causeEmptied {
+		return false // nobody can write to it
+	}
 	if s.plan != nil || s.hold.cause == causeTryFailover || s.hold.cause == causeFailover || s.hold.cause == causeAnnounced {
 		return true
 	}

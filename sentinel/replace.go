@@ -68,7 +68,7 @@ func (c *change) appoint(ctx context.Context) error {
 }
 
 // appointAt asks one Sentinel, if it has said within patience that it knows the master. Having
-// been asked it gets all the time that there is, for two Sentinels that lead are worse than none.
+// been asked it gets Options.Timeout, for two Sentinels that lead are slower than one.
 func (c *change) appointAt(ctx context.Context, addr string, patience time.Duration) error {
 	known, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -219,7 +219,12 @@ func (c *change) plan(ctx context.Context, p plan) (*topology.View, error) {
 	case <-seen: // else a hold of before could be taken for what came of it
 	case <-ctx.Done():
 	}
-	held, err := c.await(ctx, func(v *topology.View) (bool, error) { return v.Phase == topology.Holding, nil })
+	held, err := c.await(ctx, func(v *topology.View) (bool, error) {
+		if v.Generation != c.from.Generation {
+			return false, fmt.Errorf("%s is the master by now", v.Master)
+		}
+		return v.Phase == topology.Holding, nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("commands could not be held: %w", err)
 	}
