@@ -2,6 +2,7 @@ package sentinel
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -34,6 +35,8 @@ import (
 
 const (
 	backwardFor = 3 * time.Second
+	// slowRole: a master that has owed an answer for so long was away, and is back with it.
+	slowRole = 150 * time.Millisecond
 	// roleGap is the time between an answer that is not "master" and the next
 	// question, roleGapLater the same once that has gone on for roleSlowAfter.
 	roleGap       = 30 * time.Millisecond
@@ -61,6 +64,12 @@ type asking struct {
 	next     time.Time // when to ask again; zero: at once
 	last     role
 	detail   string
+}
+
+// owed is a question for its ROLE that the followed master has not answered yet.
+type owed struct {
+	id    uint64
+	asked time.Time
 }
 
 // candidate gives the announcement that ought to be followed instead of the
@@ -120,6 +129,9 @@ func (s *state) pursue(now time.Time) bool {
 	if s.asking != nil && !a.inFlight && !now.Before(a.next) {
 		s.lastRole++
 		a.id, a.inFlight = s.lastRole, true
+		if a.target == s.followed {
+			s.owed = append(s.owed, owed{a.id, now})
+		}
 		s.emit(askRole{id: a.id, addr: t.addr})
 	}
 	return false
@@ -180,7 +192,22 @@ func (s *state) settled(a *asking, now time.Time) bool {
 	}
 }
 
+// paid takes the question of that id, and those before it, from what the followed master owes, and
+// returns how long the oldest of them was owed; 0 if it was asked nothing of that id.
+func (s *state) paid(id uint64, now time.Time) time.Duration {
+	i := slices.IndexFunc(s.owed, func(o owed) bool { return o.id == id })
+	if i < 0 {
+		return 0
+	}
+	oldest := s.owed[0].asked
+	s.owed = s.owed[i+1:]
+	return now.Sub(oldest)
+}
+
 func (s *state) onRoleSaid(in roleSaid, now time.Time) {
+	if waited := s.paid(in.id, now); in.role == roleMaster && waited >= slowRole {
+		s.away, s.backAt = false, now
+	}
 	a := s.asking
 	if a == nil || !a.inFlight || a.id != in.id {
 		return // nobody wants to know any more
@@ -236,7 +263,7 @@ func (s *state) follow(t target, now time.Time) {
 	s.hold, s.plan, s.wantRole, s.backwardSince = nil, nil, false, time.Time{}
 	s.downAt, s.begunAt = time.Time{}, time.Time{}
 	s.fenced = "" // what stands ends by itself
-	s.away, s.backAt = false, time.Time{}
+	s.away, s.backAt, s.owed = false, time.Time{}, nil
 	q := s.count()
 	s.serving = fmt.Sprintf("announced by %d of %d Sentinels", q.votes, q.voters)
 	s.note(now, "follow "+t.addr, "")

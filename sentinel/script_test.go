@@ -19,7 +19,8 @@ import (
 // happens, at a time in ms from the start:
 //
 //	options C [fence] [minority] configure Sentinels S0 .. S(C-1), with a down-after of 1 s
-//	T role A master            node A says so when it is asked (master, replica, silent, mute)
+//	T role A master            node A says so when it is asked (master, replica, silent, mute;
+//	                           frozen: it says so once it is something else, within 500 ms)
 //	T S0 says A 3 [flags] [about B] [id ID]   what S0 answers from now on
 //	T S0 knows nothing         S0 does not know the name
 //	T S0 down | up             S0 does not answer | answers again
@@ -119,13 +120,7 @@ func (w *world) feed(in input) {
 			}
 		case askRole:
 			w.asked = append(w.asked, letter(e.addr))
-			w.later(func() {
-				r := w.roles[e.addr]
-				if r == roleUnasked {
-					r = roleSilent
-				}
-				w.feed(roleSaid{id: e.id, role: r})
-			})
+			w.answerRole(e, w.now.Add(500*time.Millisecond))
 		case askSentinel:
 			for addr := range w.words {
 				if e.addr == "" || e.addr == addr {
@@ -153,6 +148,24 @@ func (w *world) feed(in input) {
 			}
 		}
 	}
+}
+
+// frozen is a node that answers later.
+const frozen role = 255
+
+// answerRole answers a question for a ROLE as soon as the node can, at the latest at end.
+func (w *world) answerRole(q askRole, end time.Time) {
+	w.later(func() {
+		r := w.roles[q.addr]
+		switch {
+		case r == frozen && w.now.Before(end):
+			w.answerRole(q, end)
+			return
+		case r == roleUnasked || r == frozen:
+			r = roleSilent
+		}
+		w.feed(roleSaid{id: q.id, role: r})
+	})
 }
 
 // later does something after a round trip.
@@ -265,7 +278,7 @@ func (w *world) happen(where string, words []string) {
 	switch words[0] {
 	case "role":
 		w.roles[address(words[1])] = map[string]role{"master": roleMaster, "replica": roleReplica,
-			"silent": roleSilent, "mute": roleCannotSay}[words[2]]
+			"silent": roleSilent, "mute": roleCannotSay, "frozen": frozen}[words[2]]
 	case "doubt":
 		w.feed(doubted{generation: w.core.generation})
 	case "plan":

@@ -56,9 +56,11 @@ type state struct {
 	lastRole uint64
 	said     saying // the last answer, so that the same one is logged once
 	// away: the followed master gave no answer when it was last asked. backAt is
-	// when it last said master after that.
+	// when it last said master after that, or after it had owed the answer for long; owed is
+	// what it owes now, oldest first.
 	away   bool
 	backAt time.Time
+	owed   []owed
 	// backward is a lower epoch on which all agree, and since when.
 	backward      target
 	backwardSince time.Time
