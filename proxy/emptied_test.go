@@ -243,10 +243,10 @@ func TestMasterStoppedWhileItIsAsked(t *testing.T) {
 // TestEmptiedMasterIsNotStoppedForGood: several steadis before a master that nobody replaces do not stop it one
 // after the other, each for its time.
 func TestEmptiedMasterIsNotStoppedForGood(t *testing.T) {
-	g := guard(t, 6*time.Second)
+	g := guard(t, 9*time.Second)
 	fronts := []*talk{g.front}
 	for range 2 {
-		o := proxy.Options{Hold: 6 * time.Second, Durable: proxy.Durable{Replicas: 1, Timeout: 3 * time.Second}, Upstream: proxy.UpstreamOptions{Heartbeat: 50 * time.Millisecond}}
+		o := proxy.Options{Hold: 9 * time.Second, Durable: proxy.Durable{Replicas: 1, Timeout: 3 * time.Second}, Upstream: proxy.UpstreamOptions{Heartbeat: 50 * time.Millisecond}}
 		o.Replace = func(context.Context, uint64, string) error { return errors.New("no") }
 		addr, _, _ := inFront(t, o, g.master)
 		k := newTalk(t, addr)
@@ -268,7 +268,7 @@ func TestEmptiedMasterIsNotStoppedForGood(t *testing.T) {
 	began := time.Now()
 	for i, k := range fronts {
 		k.send(wire("GET k"))
-		if got, _ := k.take(5, 10*time.Second); string(got) != "$-1\r\n" {
+		if got, _ := k.take(5, 15*time.Second); string(got) != "$-1\r\n" {
 			t.Errorf("front %d: %q after %v", i, got, time.Since(began))
 		}
 	}
