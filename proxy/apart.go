@@ -41,9 +41,9 @@ func (s *Server) scriptRuns() bool {
 	return s.stops.scripts.Load() > 0 && s.now().UnixNano()-s.stops.since.Load() > int64(longScript)
 }
 
-// busyPatience is how long a PING waits for the word of a master that may be busy with
+// busyPatience is how long a PING, while a script runs for long, waits for the word of a master that may be busy with
 // a script, or frozen.
-const busyPatience = 20 * time.Millisecond
+const busyPatience = 100 * time.Millisecond
 
 // busyOr answers a PING: BUSY, if the master says so at once, else as ever.
 func (s *Server) busyOr(sess *Session, r *request) []byte {
