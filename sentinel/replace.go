@@ -26,11 +26,7 @@ func (w *Watcher) Replace(ctx context.Context, generation uint64, reason string)
 	}
 	c := &change{w: w, from: view}
 	defer c.close()
-	until, ok := ctx.Deadline()
-	if !ok {
-		until = time.Now().Add(lostClaimFor)
-	}
-	held, err := c.plan(ctx, plan{until: until, cause: causeEmptied, reason: reason})
+	held, err := c.plan(ctx, causeEmptied, reason)
 	defer c.unplan(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotBegun, err)

@@ -33,6 +33,13 @@ func (b *bench) replace(within time.Duration) <-chan error {
 	return done
 }
 
+// succeed makes node 1 the master that a majority announces.
+func (b *bench) succeed() {
+	b.promote(1)
+	b.announce(1, 1, 1)
+	b.announce(2, 1, 1)
+}
+
 // TestReplace: the first Sentinel is frozen, the second refuses, the third does it.
 func TestReplace(t *testing.T) {
 	for _, tt := range []struct {
@@ -61,9 +68,7 @@ func testReplace(t *testing.T, known, took time.Duration) {
 		if failovers(b.sentinels[1]) != 1 || failovers(b.sentinels[2]) != 1 {
 			t.Errorf("asked %d and %d times in %v", failovers(b.sentinels[1]), failovers(b.sentinels[2]), took)
 		}
-		b.promote(1)
-		b.announce(1, 1, 1)
-		b.announce(2, 1, 1)
+		b.succeed()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -89,9 +94,7 @@ func TestReplaceInProgress(t *testing.T) {
 		}
 		b.begin()
 		b.pass(200 * time.Millisecond)
-		b.promote(1)
-		b.announce(1, 1, 1)
-		b.announce(2, 1, 1)
+		b.succeed()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -108,9 +111,7 @@ func TestReplaceByAFailoverThatHasBegun(t *testing.T) {
 		synctest.Wait()
 		done := b.replace(10 * time.Second)
 		b.pass(200 * time.Millisecond)
-		b.promote(1)
-		b.announce(1, 1, 1)
-		b.announce(2, 1, 1)
+		b.succeed()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -173,9 +174,7 @@ func TestReplaceAgain(t *testing.T) {
 		if n := failovers(b.sentinels[0]) - asked; n != 1 {
 			t.Errorf("asked %d times for it again", n)
 		}
-		b.promote(1)
-		b.announce(1, 1, 1)
-		b.announce(2, 1, 1)
+		b.succeed()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

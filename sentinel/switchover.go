@@ -174,12 +174,8 @@ func (c *change) choose(ctx context.Context) error {
 // carryOut has commands held and does the rest. On failure it has them go on.
 func (c *change) carryOut(ctx context.Context, drained func(context.Context) error) (Switchover, error) {
 	s := Switchover{From: c.from.Master}
-	until, ok := ctx.Deadline()
-	if !ok {
-		until = time.Now().Add(lostClaimFor)
-	}
 	began := time.Now()
-	held, err := c.plan(ctx, plan{until: until, cause: causeSwitchover, reason: "a switchover was asked for"})
+	held, err := c.plan(ctx, causeSwitchover, "a switchover was asked for")
 	defer c.unplan(ctx)
 	if err != nil {
 		return s, err
@@ -211,10 +207,14 @@ func (c *change) carryOut(ctx context.Context, drained func(context.Context) err
 	return s, nil
 }
 
-// plan has commands held, and returns the view that does so.
-func (c *change) plan(ctx context.Context, p plan) (*topology.View, error) {
+// plan has commands held, until ctx ends at most, and returns the view that does so. unplan ends it.
+func (c *change) plan(ctx context.Context, cause, reason string) (*topology.View, error) {
+	until, ok := ctx.Deadline()
+	if !ok {
+		until = time.Now().Add(lostClaimFor)
+	}
 	seen := make(chan struct{})
-	c.w.report(ctx, planned{c.from.Generation, p, seen})
+	c.w.report(ctx, planned{c.from.Generation, plan{until, cause, reason}, seen})
 	select {
 	case <-seen: // else a hold of before could be taken for what came of it
 	case <-ctx.Done():
